@@ -1,0 +1,3 @@
+//! The broker as plain values: no socket, no thread, no clock.
+
+pub mod router;

@@ -1,0 +1,43 @@
+//! Who gets a message: the subscription index, share groups, retained messages and the match cache.
+//!
+//! ```text
+//!   topic ──> MatchCache ──(miss)──> Subscriptions ──┬─ exact filters:    one hash probe
+//!               │                      │             └─ wildcard filters: a tree of Topic Levels
+//!               └── Generations <──────┘                  each match: a Session or a share group
+//!
+//!   filter ─> Retained ── all topics in byte order, so a walk can stop and go on later
+//! ```
+//!
+//! Everything here is a value that is changed by `&mut self` and read by `&self`; nothing blocks, and nothing
+//! depends on the order of a hash table, so equal calls give equal results in equal order. Topics and filters
+//! are taken as they are and must be valid; how long and how deep they may be is decided before. Any depth is
+//! safe: no walk recurses.
+//!
+//! All keys are chosen by peers. Therefore each structure takes a seed: a random one in production, a fixed one
+//! in a simulation.
+
+mod exact_filters;
+mod filter_tree;
+mod generations;
+mod hashing;
+mod keyed_list;
+mod levels;
+mod match_cache;
+mod matched;
+mod retained;
+mod share;
+mod skip;
+mod slab;
+mod subscribers;
+mod subscriptions;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use generations::{Generations, Stamp};
+pub use match_cache::{CacheLimits, MatchCache};
+pub use matched::{GroupId, Matched, SessionKey, SubscriptionOptions};
+pub use retained::{Cursor, Progress, Retained};
+pub use share::ShareGroup;
+pub use subscriptions::Subscriptions;

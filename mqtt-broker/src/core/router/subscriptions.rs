@@ -1,0 +1,189 @@
+//! All subscriptions of all Sessions.
+
+use std::sync::Arc;
+
+use super::exact_filters::ExactFilters;
+use super::filter_tree::FilterTree;
+use super::generations::Generations;
+use super::hashing::Hashing;
+use super::matched::{GroupId, Matched, SessionKey, SubscriptionOptions, Target};
+use super::share::{Joined, ShareGroup, ShareGroups};
+
+/// The index from Topic Filters to subscribers.
+///
+/// A change is complete when the call returns: every later `matches` sees it.
+#[derive(Debug)]
+pub struct Subscriptions {
+    hashing: Hashing,
+    exact: ExactFilters,
+    tree: FilterTree,
+    groups: ShareGroups,
+    generations: Arc<Generations>,
+    subscriptions: usize,
+    shared_subscriptions: usize,
+}
+
+impl Subscriptions {
+    /// An empty index whose tables hash with the seed.
+    pub fn new(seed: u64) -> Self {
+        let hashing = Hashing::new(seed);
+        Self {
+            exact: ExactFilters::default(),
+            tree: FilterTree::new(),
+            groups: ShareGroups::new(),
+            generations: Arc::new(Generations::new(hashing.clone())),
+            hashing,
+            subscriptions: 0,
+            shared_subscriptions: 0,
+        }
+    }
+
+    /// Adds a subscription, or replaces the Session's one with the identical filter and returns what that had.
+    pub fn subscribe(
+        &mut self,
+        filter: &str,
+        session: SessionKey,
+        options: SubscriptionOptions,
+    ) -> Option<SubscriptionOptions> {
+        // [MQTT-3.8.4-3]: one entry for each filter and Session, the latest.
+        let previous = self.insert(filter, Matched::Session(session, options)).map(options_of);
+        self.subscriptions += usize::from(previous.is_none());
+        previous
+    }
+
+    /// Removes the Session's subscription with exactly this filter, if there is one.
+    pub fn unsubscribe(&mut self, filter: &str, session: SessionKey) -> Option<SubscriptionOptions> {
+        // [MQTT-3.10.4-1]: filters are compared as texts.
+        let removed = self.remove(filter, Target::Session(session)).map(options_of)?;
+        self.subscriptions -= 1;
+        Some(removed)
+    }
+
+    /// Makes the Session a member of the share group, or gives the member new options and returns the old ones.
+    pub fn subscribe_shared(
+        &mut self,
+        group: &str,
+        filter: &str,
+        session: SessionKey,
+        options: SubscriptionOptions,
+    ) -> Option<SubscriptionOptions> {
+        match self.groups.join(group, filter, (session, options), &self.hashing) {
+            Joined::Replaced(previous) => return Some(previous),
+            Joined::Created(id) => {
+                self.insert(filter, Matched::Group(id));
+            }
+            Joined::Added => {}
+        }
+        self.shared_subscriptions += 1;
+        None
+    }
+
+    /// Takes the Session out of the share group, if it is a member.
+    pub fn unsubscribe_shared(
+        &mut self,
+        group: &str,
+        filter: &str,
+        session: SessionKey,
+    ) -> Option<SubscriptionOptions> {
+        let left = self.groups.leave(group, filter, session, &self.hashing)?;
+        if let Some(id) = left.dissolved {
+            self.remove(filter, Target::Group(id));
+        }
+        self.shared_subscriptions -= 1;
+        Some(left.options)
+    }
+
+    /// Removes the subscriptions of a Session that ends, and returns how many there were.
+    ///
+    /// The index does not know which filters a Session has; the Session does, in the form in which it
+    /// subscribed: `$share/GROUP/FILTER` for the shared ones.
+    pub fn remove_session<'f>(
+        &mut self,
+        session: SessionKey,
+        filters: impl IntoIterator<Item = &'f str>,
+    ) -> usize {
+        let remove = |filter: &str| match split_share(filter) {
+            Some((group, filter)) => self.unsubscribe_shared(group, filter, session),
+            None => self.unsubscribe(filter, session),
+        };
+        filters.into_iter().filter_map(remove).count()
+    }
+
+    /// Visits each match of the topic: every subscription whose filter matches, and every share group whose filter
+    /// does. Allocates nothing unless the topic and some filter are more than 16 levels deep.
+    pub fn matches(&self, topic: &str, mut visit: impl FnMut(Matched)) {
+        self.exact.visit(topic, &self.hashing, &mut visit);
+        self.tree.visit(topic, &self.hashing, &mut visit);
+    }
+
+    /// The share group of a match, or `None` if it has lost its last member since.
+    pub fn group(&self, id: GroupId) -> Option<&ShareGroup> {
+        self.groups.get(id)
+    }
+
+    /// What tells a [`MatchCache`](super::MatchCache) whether an earlier match is still true.
+    pub fn generations(&self) -> &Arc<Generations> {
+        &self.generations
+    }
+
+    /// Number of subscriptions that are not shared.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions
+    }
+
+    /// Number of Shared Subscriptions: the members of all groups.
+    pub fn shared_subscriptions(&self) -> usize {
+        self.shared_subscriptions
+    }
+
+    /// Number of share groups.
+    pub fn share_groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// What the index is made of: filters without wildcards, nodes of the tree of the others, and level texts.
+    ///
+    /// 0 exactly when there are no subscriptions.
+    pub fn nodes(&self) -> usize {
+        self.exact.len() + self.tree.len() + self.tree.levels.len()
+    }
+
+    fn insert(&mut self, filter: &str, new: Matched) -> Option<Matched> {
+        let previous = if has_wildcard(filter) {
+            self.tree.insert(filter, new, &self.hashing)
+        } else {
+            self.exact.insert(filter, new, &self.hashing)
+        };
+        if previous != Some(new) {
+            self.generations.change(filter);
+        }
+        previous
+    }
+
+    fn remove(&mut self, filter: &str, target: Target) -> Option<Matched> {
+        let removed = if has_wildcard(filter) {
+            self.tree.remove(filter, target, &self.hashing)
+        } else {
+            self.exact.remove(filter, target, &self.hashing)
+        }?;
+        self.generations.change(filter);
+        Some(removed)
+    }
+}
+
+fn options_of(matched: Matched) -> SubscriptionOptions {
+    match matched {
+        Matched::Session(_, options) => options,
+        Matched::Group(_) => unreachable!("a Session's entry was asked for"),
+    }
+}
+
+/// In a valid filter these characters are always a whole level.
+fn has_wildcard(filter: &str) -> bool {
+    filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))
+}
+
+/// ShareName and Topic Filter of `$share/NAME/FILTER`.
+fn split_share(filter: &str) -> Option<(&str, &str)> {
+    filter.strip_prefix("$share/")?.split_once('/')
+}
