@@ -1,0 +1,125 @@
+//! From a stream of bytes to packets: framing, the version of the connection, topic aliases.
+
+use crate::alias::IncomingAliases;
+use crate::error::{DecodeError, DecodeErrorKind as Kind};
+use crate::field::Field;
+use crate::frame::{Compat, FixedHeader, Rules};
+use crate::packet::{PacketRef, PacketType, peek_version};
+use crate::version::{Role, Version};
+
+/// Reads the packets of one network connection, one side of it.
+///
+/// The caller keeps the bytes: ask [`Decoder::frame_len`] where the first packet ends, and give exactly those
+/// bytes to [`Decoder::decode`]. A server's decoder takes the version from the CONNECT that comes first.
+#[derive(Debug)]
+pub struct Decoder {
+    rules: Rules,
+    aliases: IncomingAliases,
+    /// Whether the version is known: at a client from the start, at a server from CONNECT on.
+    versioned: bool,
+}
+
+impl Decoder {
+    /// For a server, which takes packets of at most `max_packet_size` bytes, fixed header included.
+    pub const fn server(max_packet_size: u32) -> Self {
+        // before CONNECT the laxest framing holds; what 5.0 forbids is looked at again when the version is known
+        let rules = Rules { max_packet_size, ..Rules::new(Version::V3_1_1, Role::Server) };
+        Self { rules, aliases: IncomingAliases::new(0), versioned: false }
+    }
+
+    /// For a client that has asked for `version`.
+    pub const fn client(version: Version, max_packet_size: u32) -> Self {
+        let rules = Rules { max_packet_size, ..Rules::new(version, Role::Client) };
+        Self { rules, aliases: IncomingAliases::new(0), versioned: true }
+    }
+
+    /// Sets the Topic Alias Maximum that was announced to the peer, and forgets aliases learnt before.
+    pub fn set_topic_alias_maximum(&mut self, maximum: u16) {
+        self.aliases = IncomingAliases::new(maximum);
+    }
+
+    /// Lets through deviations by name.
+    pub fn set_compat(&mut self, compat: Compat) {
+        self.rules.compat = compat;
+    }
+
+    /// The version of the connection; `None` before CONNECT.
+    pub const fn version(&self) -> Option<Version> {
+        if self.versioned { Some(self.rules.version) } else { None }
+    }
+
+    /// Bytes of the packet at the start of `input`; `None` while its fixed header is incomplete.
+    ///
+    /// # Errors
+    /// A fixed header that no packet has, and a packet larger than the limit, before its body is there.
+    #[inline]
+    pub fn frame_len(&self, input: &[u8]) -> Result<Option<usize>, DecodeError> {
+        Ok(FixedHeader::parse(input, &self.rules)?.map(|header| header.packet_len()))
+    }
+
+    /// Reads the packet that fills `frame`, with its topic filled in where an alias stands for it.
+    ///
+    /// # Errors
+    /// What [`PacketRef::decode`] finds, and aliases that are unknown or above the maximum. After an error the
+    /// connection has no meaning any more.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<PacketRef<'a>, DecodeError> {
+        match FixedHeader::parse(frame, &self.rules)? {
+            Some(header) if header.packet_len() == frame.len() => {
+                if header.packet_type == PacketType::Connect && !self.versioned {
+                    self.take_version(header, frame)?;
+                }
+                let packet = PacketRef::decode_body(header, frame, &self.rules)?;
+                resolve(&mut self.aliases, packet, &self.rules, frame.len())
+            }
+            // the caller gave other bytes than frame_len said: this says which rule that breaks
+            _ => PacketRef::decode(frame, &self.rules),
+        }
+    }
+
+    /// Reads the first packet in `input`: `None` until it is complete, else the packet and its length.
+    ///
+    /// For callers that need not be told apart where framing ends and decoding begins.
+    pub fn decode_next<'a>(
+        &'a mut self,
+        input: &'a [u8],
+    ) -> Result<Option<(PacketRef<'a>, usize)>, DecodeError> {
+        let Some(len) = self.frame_len(input)? else { return Ok(None) };
+        let Some(frame) = input.get(..len) else { return Ok(None) };
+        Ok(Some((self.decode(frame)?, len)))
+    }
+
+    fn take_version(&mut self, header: FixedHeader, frame: &[u8]) -> Result<(), DecodeError> {
+        let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
+        if let Some(version) = peek_version(body) {
+            self.rules.version = version;
+            self.versioned = true;
+            // what was let through while the version was unknown [MQTT-1.5.5-1]
+            FixedHeader::parse(frame, &self.rules)?;
+        }
+        Ok(())
+    }
+}
+
+/// Fills in the topic of a PUBLISH whose alias stands for it.
+fn resolve<'a>(
+    aliases: &'a mut IncomingAliases,
+    packet: PacketRef<'a>,
+    rules: &Rules,
+    frame_len: usize,
+) -> Result<PacketRef<'a>, DecodeError> {
+    let PacketRef::Publish(mut publish) = packet else { return Ok(packet) };
+    if publish.alias.is_none() {
+        return Ok(packet);
+    }
+    match aliases.resolve(&mut publish) {
+        Ok(()) => Ok(PacketRef::Publish(publish)),
+        Err(kind) => Err(alias_error(kind, rules, frame_len)),
+    }
+}
+
+fn alias_error(kind: Kind, rules: &Rules, frame_len: usize) -> DecodeError {
+    let packet = Some(PacketType::Publish);
+    let offset = u32::try_from(frame_len).unwrap_or(u32::MAX);
+    DecodeError { packet, version: rules.version, field: Field::TopicAlias, offset, kind }
+}

@@ -1,0 +1,119 @@
+//! AUTH: a step of enhanced authentication, 5.0 only.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::ack::{ReasonProperties, reason_code};
+use super::{PacketType, Storage};
+use crate::error::{DecodeErrorKind as Kind, EncodeError};
+use crate::field::Field;
+use crate::list::UserProperties;
+use crate::property::{self, Property, PropertySet, id, once};
+use crate::read::{self, Fault, fault};
+use crate::reason::ReasonCode;
+use crate::types::Text;
+use crate::version::Version;
+use crate::write::{self, Layout, Sink};
+
+/// An AUTH with storage of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// Success, Continue authentication or Re-authenticate.
+    pub reason: ReasonCode,
+    /// The method of the whole exchange, which every AUTH names.
+    pub method: Text,
+    /// What the method says in this step.
+    pub data: Option<Bytes>,
+    /// Reason String, for people.
+    pub reason_string: Option<Text>,
+    /// User Properties in their order.
+    pub user_properties: Vec<(Text, Text)>,
+}
+
+impl Auth {
+    /// The packet, borrowed.
+    pub fn view(&self) -> AuthRef<'_> {
+        AuthRef {
+            reason: self.reason,
+            method: &self.method,
+            data: self.data.as_deref(),
+            reason_string: self.reason_string.as_deref(),
+            user_properties: UserProperties::new(&self.user_properties),
+        }
+    }
+}
+
+/// A borrowed [`Auth`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AuthRef<'a> {
+    /// Success, Continue authentication or Re-authenticate.
+    pub reason: ReasonCode,
+    /// The method of the whole exchange.
+    pub method: &'a str,
+    /// What the method says in this step.
+    pub data: Option<&'a [u8]>,
+    /// Reason String, for people.
+    pub reason_string: Option<&'a str>,
+    /// User Properties in their order.
+    pub user_properties: UserProperties<'a>,
+}
+
+impl AuthRef<'_> {
+    pub(super) fn own(&self, storage: Storage<'_>) -> Auth {
+        Auth {
+            reason: self.reason,
+            method: Text::checked(self.method),
+            data: self.data.map(|data| storage.bytes(data)),
+            reason_string: self.reason_string.map(Text::checked),
+            user_properties: self.user_properties.to_vec(),
+        }
+    }
+}
+
+impl PropertySet for AuthRef<'_> {
+    fn write(&self, sink: &mut impl Sink) {
+        property::put_text(sink, id::AUTHENTICATION_METHOD, Field::AuthenticationMethod, Some(self.method));
+        property::put_binary(sink, id::AUTHENTICATION_DATA, Field::AuthenticationData, self.data);
+        property::put_text(sink, id::REASON_STRING, Field::ReasonString, self.reason_string);
+        property::put_user_properties(sink, self.user_properties);
+    }
+}
+
+impl Layout for AuthRef<'_> {
+    fn packet_type(&self) -> PacketType {
+        PacketType::Auth
+    }
+
+    fn body(&self, version: Version, sink: &mut impl Sink) {
+        if !version.is_v5() {
+            sink.refuse(EncodeError::NotInVersion(Field::Auth));
+        }
+        if !self.reason.allowed_in(PacketType::Auth) {
+            sink.refuse(EncodeError::ReasonCodeNotAllowed(self.reason));
+        }
+        write::u8(sink, self.reason.to_wire());
+        self.write_block(sink);
+    }
+}
+
+/// Reads an AUTH. The standard has a form without a body, but every AUTH must name its method.
+pub(super) fn parse(body: &[u8]) -> Result<AuthRef<'_>, nom::Err<Fault>> {
+    if body.is_empty() {
+        return fault(body, Field::AuthenticationMethod, Kind::AuthenticationMethodMissing);
+    }
+    let (input, reason) = reason_code(PacketType::Auth, body)?;
+    let (rest, block) = property::block(input)?;
+    let (mut method, mut data, mut explained) = (None, None, ReasonProperties::default());
+    property::read_all(block, rest, |property| match property {
+        Property::AuthenticationMethod(text) => once(&mut method, text, Field::AuthenticationMethod),
+        Property::AuthenticationData(bytes) => once(&mut data, bytes, Field::AuthenticationData),
+        other => explained.store(other, block),
+    })?;
+    read::end(rest)?;
+    let Some(method) = method else {
+        return fault(body, Field::AuthenticationMethod, Kind::AuthenticationMethodMissing);
+    };
+    let ReasonProperties { reason_string, user_properties } = explained;
+    Ok(AuthRef { reason, method, data, reason_string, user_properties })
+}

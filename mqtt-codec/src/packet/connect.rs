@@ -1,0 +1,371 @@
+//! CONNECT: who the client is, which session it wants, and its Will.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::connect_properties as properties;
+use super::message::Unstored;
+use super::{
+    ConnectProperties, ConnectPropertiesRef, Message, MessagePropertiesRef, MessageRef, PacketType, Storage,
+};
+use crate::error::{DecodeErrorKind as Kind, EncodeError};
+use crate::field::Field;
+use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::read::{self, Fault, Parsed, fault};
+use crate::types::{QoS, Seconds, Text};
+use crate::version::Version;
+use crate::write::{self, Layout, Sink};
+
+const CLEAN_START: u8 = 0x02;
+const WILL: u8 = 0x04;
+const WILL_QOS_SHIFT: u8 = 3;
+const WILL_RETAIN: u8 = 0x20;
+const PASSWORD: u8 = 0x40;
+const USER_NAME: u8 = 0x80;
+
+/// A CONNECT with storage of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Connect {
+    /// The version that the client speaks.
+    pub version: Version,
+    /// Clean Start; in 3.x Clean Session, which also ends the session with the connection.
+    pub clean_start: bool,
+    /// Seconds between packets of the client at most; 0 for no limit.
+    pub keep_alive: u16,
+    /// Client Identifier; may be empty where the server assigns one.
+    pub client_id: Text,
+    /// What the server publishes if the connection is lost.
+    pub will: Option<Will>,
+    /// User Name.
+    pub user_name: Option<Text>,
+    /// Password: any bytes.
+    pub password: Option<Bytes>,
+    /// What 5.0 can add.
+    pub properties: ConnectProperties,
+}
+
+impl Connect {
+    /// A CONNECT with a clean start, a keep alive of 60 s, and nothing else.
+    pub fn new(version: Version, client_id: Text) -> Self {
+        Self {
+            version,
+            clean_start: true,
+            keep_alive: 60,
+            client_id,
+            will: None,
+            user_name: None,
+            password: None,
+            properties: ConnectProperties::default(),
+        }
+    }
+
+    /// The packet, borrowed.
+    pub fn view(&self) -> ConnectRef<'_> {
+        ConnectRef {
+            version: self.version,
+            clean_start: self.clean_start,
+            keep_alive: self.keep_alive,
+            client_id: &self.client_id,
+            will: self.will.as_ref().map(Will::view),
+            user_name: self.user_name.as_deref(),
+            password: self.password.as_deref(),
+            properties: self.properties.view(),
+        }
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
+}
+
+/// A Will: the message that the server publishes for a client that is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// Topic, payload and properties.
+    pub message: Arc<Message>,
+    /// The QoS it is published with.
+    pub qos: QoS,
+    /// Whether it becomes the retained message of its topic.
+    pub retain: bool,
+    /// Message Expiry Interval, counted from when it is published.
+    pub expiry: Option<Seconds>,
+    /// Will Delay Interval: how long the server waits for the client to come back. `None` means 0.
+    pub delay: Option<Seconds>,
+}
+
+impl Will {
+    /// The Will, borrowed.
+    pub fn view(&self) -> WillRef<'_> {
+        WillRef {
+            message: self.message.view(),
+            qos: self.qos,
+            retain: self.retain,
+            expiry: self.expiry,
+            delay: self.delay,
+        }
+    }
+}
+
+/// A borrowed [`Will`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WillRef<'a> {
+    /// Topic, payload and properties.
+    pub message: MessageRef<'a>,
+    /// The QoS it is published with.
+    pub qos: QoS,
+    /// Whether it becomes the retained message of its topic.
+    pub retain: bool,
+    /// Message Expiry Interval.
+    pub expiry: Option<Seconds>,
+    /// Will Delay Interval.
+    pub delay: Option<Seconds>,
+}
+
+impl WillRef<'_> {
+    /// The Will with storage of its own.
+    pub fn to_will(&self) -> Will {
+        self.own(Storage::Copied)
+    }
+
+    fn own(&self, storage: Storage<'_>) -> Will {
+        Will {
+            message: Arc::new(self.message.own(storage)),
+            qos: self.qos,
+            retain: self.retain,
+            expiry: self.expiry,
+            delay: self.delay,
+        }
+    }
+}
+
+impl PropertySet for WillRef<'_> {
+    fn write(&self, sink: &mut impl Sink) {
+        property::put_u32(sink, id::WILL_DELAY, self.delay.map(|seconds| seconds.0));
+        property::put_u32(sink, id::MESSAGE_EXPIRY, self.expiry.map(|seconds| seconds.0));
+        self.message.properties.write(sink);
+    }
+}
+
+/// A borrowed [`Connect`]. Its `Debug` form does not show the password.
+#[derive(Clone, Copy, PartialEq)]
+pub struct ConnectRef<'a> {
+    /// The version that the client speaks.
+    pub version: Version,
+    /// Clean Start, in 3.x Clean Session.
+    pub clean_start: bool,
+    /// Seconds between packets of the client at most; 0 for no limit.
+    pub keep_alive: u16,
+    /// Client Identifier.
+    pub client_id: &'a str,
+    /// The Will.
+    pub will: Option<WillRef<'a>>,
+    /// User Name.
+    pub user_name: Option<&'a str>,
+    /// Password.
+    pub password: Option<&'a [u8]>,
+    /// What 5.0 can add.
+    pub properties: ConnectPropertiesRef<'a>,
+}
+
+impl ConnectRef<'_> {
+    /// The packet with storage of its own; binary parts are copied.
+    pub fn to_connect(&self) -> Connect {
+        self.own(Storage::Copied)
+    }
+
+    pub(super) fn own(&self, storage: Storage<'_>) -> Connect {
+        Connect {
+            version: self.version,
+            clean_start: self.clean_start,
+            keep_alive: self.keep_alive,
+            client_id: Text::checked(self.client_id),
+            will: self.will.map(|will| will.own(storage)),
+            user_name: self.user_name.map(Text::checked),
+            password: self.password.map(|password| storage.bytes(password)),
+            properties: self.properties.own(storage),
+        }
+    }
+
+    fn connect_flags(&self) -> u8 {
+        let will = self.will.map_or(0, |will| {
+            WILL | (will.qos as u8) << WILL_QOS_SHIFT | if will.retain { WILL_RETAIN } else { 0 }
+        });
+        let mut flags = will;
+        for (set, flag) in [
+            (self.clean_start, CLEAN_START),
+            (self.password.is_some(), PASSWORD),
+            (self.user_name.is_some(), USER_NAME),
+        ] {
+            flags |= if set { flag } else { 0 };
+        }
+        flags
+    }
+
+    fn write_will(&self, version: Version, will: &WillRef<'_>, sink: &mut impl Sink) {
+        if version.is_v5() {
+            will.write_block(sink);
+        } else if will.block_len() > 0 {
+            sink.refuse(EncodeError::NotInVersion(Field::Properties));
+        }
+        if will.message.topic.is_aliased() {
+            sink.refuse(EncodeError::Empty(Field::WillTopic));
+        }
+        write::text(sink, Field::WillTopic, will.message.topic.as_str());
+        write::binary(sink, Field::WillPayload, will.message.payload);
+    }
+}
+
+impl fmt::Debug for ConnectRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("version", &self.version)
+            .field("clean_start", &self.clean_start)
+            .field("keep_alive", &self.keep_alive)
+            .field("client_id", &self.client_id)
+            .field("will", &self.will)
+            .field("user_name", &self.user_name)
+            .field("password", &self.password.map(|_| "..."))
+            .field("properties", &self.properties)
+            .finish()
+    }
+}
+
+/// The version in the packet decides the layout, whatever version the encoder is told.
+impl Layout for ConnectRef<'_> {
+    fn packet_type(&self) -> PacketType {
+        PacketType::Connect
+    }
+
+    fn body(&self, _: Version, sink: &mut impl Sink) {
+        let version = self.version;
+        write::text(sink, Field::ProtocolName, version.protocol_name());
+        write::u8(sink, version.level());
+        write::u8(sink, self.connect_flags());
+        write::u16(sink, self.keep_alive);
+        if version.is_v5() {
+            if self.properties.authentication_data.is_some()
+                && self.properties.authentication_method.is_none()
+            {
+                sink.refuse(EncodeError::Combination(Field::AuthenticationData));
+            }
+            self.properties.write_block(sink);
+        } else if self.properties.block_len() > 0 {
+            sink.refuse(EncodeError::NotInVersion(Field::Properties));
+        }
+        write::text(sink, Field::ClientId, self.client_id);
+        if let Some(will) = &self.will {
+            self.write_will(version, will, sink);
+        }
+        if let Some(user_name) = self.user_name {
+            write::text(sink, Field::UserName, user_name);
+        } else if self.password.is_some() && !version.is_v5() {
+            sink.refuse(EncodeError::PasswordWithoutUserName);
+        }
+        if let Some(password) = self.password {
+            write::binary(sink, Field::Password, password);
+        }
+    }
+}
+
+/// The version that the body of a CONNECT names, if that much of it can be read.
+pub(crate) fn peek_version(body: &[u8]) -> Option<Version> {
+    let (rest, name) = read::binary(Field::ProtocolName, body).ok()?;
+    Version::from_wire(name, *rest.first()?)
+}
+
+/// Reads a CONNECT: the one packet that says itself which version it is.
+pub(super) fn parse(body: &[u8]) -> Result<ConnectRef<'_>, nom::Err<Fault>> {
+    let (input, version) = protocol(body)?;
+    let (at_keep_alive, flags) = connect_flags(input, version)?;
+    let (mut input, keep_alive) = read::u16(Field::KeepAlive, at_keep_alive)?;
+    let mut properties = ConnectPropertiesRef::default();
+    if version.is_v5() {
+        (input, properties) = properties::parse(input)?;
+    }
+    let (input, client_id) = read::text(Field::ClientId, input)?;
+    let (input, will) = if flags & WILL != 0 { will(flags, input, version)? } else { (input, None) };
+    let (input, user_name) =
+        login(flags & USER_NAME != 0, input, version, |rest| read::text(Field::UserName, rest))?;
+    let (input, password) =
+        login(flags & PASSWORD != 0, input, version, |rest| read::binary(Field::Password, rest))?;
+    read::end(input)?;
+    let clean_start = flags & CLEAN_START != 0;
+    Ok(ConnectRef { version, clean_start, keep_alive, client_id, will, user_name, password, properties })
+}
+
+fn protocol(body: &[u8]) -> Parsed<'_, Version> {
+    let (at_level, name) = read::binary(Field::ProtocolName, body)?;
+    if !Version::ALL.iter().any(|version| version.protocol_name().as_bytes() == name) {
+        return fault(body, Field::ProtocolName, Kind::ProtocolName);
+    }
+    let (input, level) = read::u8(Field::ProtocolLevel, at_level)?;
+    match Version::from_wire(name, level) {
+        Some(version) => Ok((input, version)),
+        None => fault(at_level, Field::ProtocolLevel, Kind::ProtocolLevel(level)),
+    }
+}
+
+fn connect_flags(input: &[u8], version: Version) -> Parsed<'_, u8> {
+    let (rest, flags) = read::u8(Field::ConnectFlags, input)?;
+    // 3.1 leaves bit 0 unused, and takes no notice of will flags without a will
+    if version != Version::V3_1 {
+        if flags & 1 != 0 {
+            return fault(input, Field::ConnectFlags, Kind::ReservedBit);
+        }
+        if flags & WILL == 0 && flags & (WILL_RETAIN | 0b11 << WILL_QOS_SHIFT) != 0 {
+            return fault(input, Field::WillFlags, Kind::WillFlags);
+        }
+    }
+    if flags & WILL != 0 && QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).is_none() {
+        return fault(input, Field::WillFlags, Kind::InvalidWillQoS);
+    }
+    if flags & PASSWORD != 0 && flags & USER_NAME == 0 && !version.is_v5() {
+        return fault(input, Field::ConnectFlags, Kind::PasswordWithoutUserName);
+    }
+    Ok((rest, flags))
+}
+
+/// A field that a connect flag announces. In 3.1 it may be missing all the same at the end of the packet.
+fn login<'a, T>(
+    flag: bool,
+    input: &'a [u8],
+    version: Version,
+    read: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
+) -> Parsed<'a, Option<T>> {
+    if !flag || (input.is_empty() && version == Version::V3_1) {
+        return Ok((input, None));
+    }
+    let (rest, value) = read(input)?;
+    Ok((rest, Some(value)))
+}
+
+fn will(flags: u8, input: &[u8], version: Version) -> Parsed<'_, Option<WillRef<'_>>> {
+    let (mut expiry, mut delay) = (None, None);
+    let mut properties = MessagePropertiesRef::default();
+    let mut input = input;
+    if version.is_v5() {
+        let (rest, block) = property::block(input)?;
+        property::read_all(block, rest, |property| match properties.store(property, block) {
+            Ok(()) => Ok(()),
+            Err(Unstored::Fault(kind, field)) => Err((kind, field)),
+            Err(Unstored::Other(Property::MessageExpiry(value))) => {
+                once(&mut expiry, value, Field::MessageExpiry)
+            }
+            Err(Unstored::Other(Property::WillDelay(value))) => once(&mut delay, value, Field::WillDelay),
+            Err(Unstored::Other(other)) => not_allowed(other),
+        })?;
+        input = rest;
+    }
+    let (input, topic) = read::topic(Field::WillTopic, input)?;
+    let (input, payload) = read::binary(Field::WillPayload, input)?;
+    let qos = QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).unwrap_or_default();
+    let retain = flags & WILL_RETAIN != 0;
+    Ok((
+        input,
+        Some(WillRef { message: MessageRef { topic, payload, properties }, qos, retain, expiry, delay }),
+    ))
+}

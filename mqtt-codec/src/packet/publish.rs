@@ -1,0 +1,280 @@
+//! PUBLISH: one hop of a message.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::num::NonZeroU16;
+
+use super::message::Unstored;
+use super::{Message, MessagePropertiesRef, MessageRef, PacketType, Storage};
+use crate::error::{DecodeErrorKind as Kind, EncodeError};
+use crate::field::Field;
+use crate::frame::Rules;
+use crate::list::List;
+use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::read::{self, Fault, fault};
+use crate::types::{PacketId, QoS, Seconds, SubscriptionId};
+use crate::version::{Role, Version};
+use crate::write::{self, Layout, Length, Sink, fixed_header, varint_len};
+
+/// QoS, Packet Identifier and DUP of a PUBLISH: no identifier and no DUP at QoS 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// QoS 0.
+    AtMostOnce,
+    /// QoS 1.
+    AtLeastOnce {
+        /// The exchange.
+        id: PacketId,
+        /// Whether the packet was sent before.
+        dup: bool,
+    },
+    /// QoS 2.
+    ExactlyOnce {
+        /// The exchange.
+        id: PacketId,
+        /// Whether the packet was sent before.
+        dup: bool,
+    },
+}
+
+impl Delivery {
+    /// The quality of service.
+    pub const fn qos(self) -> QoS {
+        match self {
+            Self::AtMostOnce => QoS::AtMostOnce,
+            Self::AtLeastOnce { .. } => QoS::AtLeastOnce,
+            Self::ExactlyOnce { .. } => QoS::ExactlyOnce,
+        }
+    }
+
+    /// The Packet Identifier, which QoS 0 has not. [MQTT-2.2.1-2]
+    pub const fn id(self) -> Option<PacketId> {
+        match self {
+            Self::AtMostOnce => None,
+            Self::AtLeastOnce { id, .. } | Self::ExactlyOnce { id, .. } => Some(id),
+        }
+    }
+
+    /// Whether the packet was sent before; never at QoS 0. [MQTT-3.3.1-2]
+    pub const fn dup(self) -> bool {
+        match self {
+            Self::AtMostOnce => false,
+            Self::AtLeastOnce { dup, .. } | Self::ExactlyOnce { dup, .. } => dup,
+        }
+    }
+}
+
+/// A PUBLISH with storage of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// The message, shared by all hops.
+    pub message: Arc<Message>,
+    /// QoS, Packet Identifier and DUP.
+    pub delivery: Delivery,
+    /// RETAIN.
+    pub retain: bool,
+    /// Message Expiry Interval: what is left of the message's life at this hop.
+    pub expiry: Option<Seconds>,
+    /// Topic Alias.
+    pub alias: Option<NonZeroU16>,
+    /// Identifiers of the subscriptions that matched; only a server sends them.
+    pub subscription_ids: Vec<SubscriptionId>,
+}
+
+impl Publish {
+    /// The packet, borrowed.
+    pub fn view(&self) -> PublishRef<'_> {
+        PublishRef {
+            message: self.message.view(),
+            delivery: self.delivery,
+            retain: self.retain,
+            expiry: self.expiry,
+            alias: self.alias,
+            subscription_ids: List::new(&self.subscription_ids),
+        }
+    }
+}
+
+/// A borrowed [`Publish`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PublishRef<'a> {
+    /// The message. Its topic is empty where only `alias` names it.
+    pub message: MessageRef<'a>,
+    /// QoS, Packet Identifier and DUP.
+    pub delivery: Delivery,
+    /// RETAIN.
+    pub retain: bool,
+    /// Message Expiry Interval.
+    pub expiry: Option<Seconds>,
+    /// Topic Alias, as it stands in the packet.
+    pub alias: Option<NonZeroU16>,
+    /// Identifiers of the subscriptions that matched.
+    pub subscription_ids: List<'a, SubscriptionId>,
+}
+
+impl PublishRef<'_> {
+    /// The packet with storage of its own; the payload is copied.
+    pub fn to_publish(&self) -> Publish {
+        self.own(Storage::Copied)
+    }
+
+    pub(super) fn own(&self, storage: Storage<'_>) -> Publish {
+        Publish {
+            message: Arc::new(self.message.own(storage)),
+            delivery: self.delivery,
+            retain: self.retain,
+            expiry: self.expiry,
+            alias: self.alias,
+            subscription_ids: self.subscription_ids.to_vec(),
+        }
+    }
+
+    /// Appends the packet; on an error nothing has been written.
+    pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
+        Layout::encode(self, version, sink)
+    }
+
+    /// Appends the packet without its payload, whose length it counts: the payload follows from elsewhere.
+    pub fn encode_head(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
+        let remaining = self.remaining_length(version)?;
+        fixed_header(sink, PacketType::Publish, self.flags(), remaining);
+        self.head(version, sink);
+        Ok(())
+    }
+
+    /// The size of the encoded packet in bytes.
+    pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
+        Layout::encoded_len(self, version)
+    }
+
+    /// Where the two bytes of the Packet Identifier lie in the encoded packet; `None` at QoS 0.
+    ///
+    /// One encoded PUBLISH can serve many receivers that differ only there.
+    pub fn packet_id_offset(&self, version: Version) -> Option<usize> {
+        self.delivery.id()?;
+        let remaining = self.remaining_length(version).ok()?;
+        Some(1 + varint_len(remaining) + 2 + self.message.topic.as_str().len())
+    }
+
+    fn head(&self, version: Version, sink: &mut impl Sink) {
+        write::text(sink, Field::Topic, self.message.topic.as_str());
+        if let Some(id) = self.delivery.id() {
+            write::u16(sink, id.get());
+        }
+        if version.is_v5() {
+            Properties(self).write_block(sink);
+        }
+    }
+}
+
+impl Layout for PublishRef<'_> {
+    fn packet_type(&self) -> PacketType {
+        PacketType::Publish
+    }
+
+    fn flags(&self) -> u8 {
+        u8::from(self.delivery.dup()) << 3 | (self.delivery.qos() as u8) << 1 | u8::from(self.retain)
+    }
+
+    fn body(&self, version: Version, sink: &mut impl Sink) {
+        if self.message.topic.is_aliased() && (self.alias.is_none() || !version.is_v5()) {
+            sink.refuse(EncodeError::Empty(Field::Topic));
+        }
+        self.head(version, sink);
+        sink.put(self.message.payload);
+    }
+}
+
+/// The properties of a PUBLISH: those of the hop, then those of the message.
+struct Properties<'p, 'a>(&'p PublishRef<'a>);
+
+impl PropertySet for Properties<'_, '_> {
+    fn write(&self, sink: &mut impl Sink) {
+        property::put_u32(sink, id::MESSAGE_EXPIRY, self.0.expiry.map(|seconds| seconds.0));
+        property::put_u16(sink, id::TOPIC_ALIAS, self.0.alias.map(NonZeroU16::get));
+        for subscription_id in self.0.subscription_ids {
+            property::put_varint(sink, id::SUBSCRIPTION_ID, subscription_id.get());
+        }
+        self.0.message.properties.write(sink);
+    }
+
+    fn block_len(&self) -> usize {
+        let publish = self.0;
+        if publish.expiry.is_none() && publish.alias.is_none() && publish.message.properties.is_empty() {
+            // the common PUBLISH: nothing to count but subscription identifiers
+            return publish.subscription_ids.iter().map(|id| 1 + varint_len(id.get() as usize)).sum();
+        }
+        Length::of(|length| self.write(length))
+    }
+}
+
+/// Reads the body of a PUBLISH.
+pub(super) fn parse<'a>(flags: u8, body: &'a [u8], rules: &Rules) -> Result<PublishRef<'a>, nom::Err<Fault>> {
+    let (input, topic) =
+        if rules.version.is_v5() { read::topic_or_empty(body)? } else { read::topic(Field::Topic, body)? };
+    let (input, delivery) = delivery(flags, input)?;
+    let mut publish = PublishRef {
+        message: MessageRef { topic, payload: &[], properties: MessagePropertiesRef::default() },
+        delivery,
+        retain: flags & 1 != 0,
+        expiry: None,
+        alias: None,
+        subscription_ids: List::EMPTY,
+    };
+    if !rules.version.is_v5() {
+        publish.message.payload = input;
+        return Ok(publish);
+    }
+    let (payload, block) = property::block(input)?;
+    publish.message.payload = payload;
+    if !block.is_empty() {
+        parse_properties(&mut publish, block, payload, rules.role)?;
+    }
+    if topic.is_aliased() && publish.alias.is_none() {
+        return fault(body, Field::Topic, Kind::Empty);
+    }
+    Ok(publish)
+}
+
+fn delivery(flags: u8, input: &[u8]) -> read::Parsed<'_, Delivery> {
+    let dup = flags & 0b1000 != 0;
+    match QoS::from_wire(flags >> 1 & 0b11) {
+        Some(QoS::AtMostOnce) => Ok((input, Delivery::AtMostOnce)),
+        Some(QoS::AtLeastOnce) => {
+            let (input, id) = read::packet_id(input)?;
+            Ok((input, Delivery::AtLeastOnce { id, dup }))
+        }
+        Some(QoS::ExactlyOnce) => {
+            let (input, id) = read::packet_id(input)?;
+            Ok((input, Delivery::ExactlyOnce { id, dup }))
+        }
+        None => fault(input, Field::Flags, Kind::Flags),
+    }
+}
+
+fn parse_properties<'a>(
+    publish: &mut PublishRef<'a>,
+    block: &'a [u8],
+    payload: &'a [u8],
+    reader: Role,
+) -> Result<(), nom::Err<Fault>> {
+    property::read_all(block, payload, |property| match publish.message.properties.store(property, block) {
+        Ok(()) => Ok(()),
+        Err(Unstored::Fault(kind, field)) => Err((kind, field)),
+        Err(Unstored::Other(Property::MessageExpiry(seconds))) => {
+            once(&mut publish.expiry, seconds, Field::MessageExpiry)
+        }
+        Err(Unstored::Other(Property::TopicAlias(alias))) => {
+            once(&mut publish.alias, alias, Field::TopicAlias)
+        }
+        // several are right, but only from a server [MQTT-3.3.4-6]
+        Err(Unstored::Other(Property::SubscriptionId(_))) if reader == Role::Client => {
+            publish.subscription_ids = List::checked(block, Version::V5);
+            Ok(())
+        }
+        Err(Unstored::Other(Property::SubscriptionId(_))) => {
+            Err((Kind::SubscriptionIdFromClient, Field::SubscriptionId))
+        }
+        Err(Unstored::Other(other)) => not_allowed(other),
+    })
+}
