@@ -8,8 +8,9 @@ use super::hashing::Hashing;
 ///
 /// A change counts where every topic that its filter can match looks: for a filter without wildcards at the whole
 /// text, otherwise at its literal first two levels, its literal first level, or, if it begins with a wildcard, at
-/// the one counter that concerns everybody. So a device that subscribes to its own `site/7/#` leaves what is known about
-/// `site/8/..` alone. Places are shared by hash: that can only make an answer be forgotten, never be kept too long.
+/// the one counter that concerns everybody. So a device that subscribes to its own `site/7/#` leaves what is known
+/// about `site/8/..` alone. Places are shared by hash: that can only make an answer be forgotten, never be kept
+/// too long.
 ///
 /// Counters are atomic so that a shard can ask without locking the subscriptions.
 #[derive(Debug)]

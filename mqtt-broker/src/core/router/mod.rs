@@ -13,6 +13,28 @@
 //! are taken as they are and must be valid; how long and how deep they may be is decided before. Any depth is
 //! safe: no walk recurses.
 //!
+//! ```
+//! use mqtt_broker::core::router::{Matched, SessionKey, SubscriptionOptions, Subscriptions};
+//!
+//! let seed = 7;
+//! let mut subscriptions = Subscriptions::new(seed);
+//! let session = SessionKey { shard: 0, generation: 1, slot: 42 };
+//! let options =
+//!     SubscriptionOptions { qos: 1, no_local: false, retain_as_published: false, subscription_id: None };
+//! subscriptions.subscribe("house/+/light", session, options);
+//! subscriptions.subscribe_shared("workers", "house/#", session, options);
+//!
+//! let mut receivers = Vec::new();
+//! subscriptions.matches("house/kitchen/light", |matched| match matched {
+//!     Matched::Session(session, _) => receivers.push(session),
+//!     Matched::Group(id) => {
+//!         let group = subscriptions.group(id).expect("nobody has left since the match");
+//!         receivers.extend(group.next_member(|_| true).map(|(session, _)| session));
+//!     }
+//! });
+//! assert_eq!(receivers, [session, session]);
+//! ```
+//!
 //! All keys are chosen by peers. Therefore each structure takes a seed: a random one in production, a fixed one
 //! in a simulation.
 

@@ -10,6 +10,7 @@ use hashbrown::hash_table::Entry;
 
 use super::hashing::Hashing;
 use super::skip::{Fit, fit};
+use super::subscriptions::has_wildcard;
 
 /// The store of Retained Messages.
 ///
@@ -50,7 +51,7 @@ enum Position {
 pub enum Progress {
     /// Everything has been visited.
     Done,
-    /// The limit was reached or the visitor stopped: there may be more.
+    /// The limit was reached or the visitor stopped, and there may be more.
     Stopped,
 }
 
@@ -117,6 +118,9 @@ impl<M> Retained<M> {
         limit: usize,
         mut visit: impl FnMut(&str, &M) -> ControlFlow<()>,
     ) -> Progress {
+        if !has_wildcard(filter) && limit > 0 {
+            return self.matching_exactly(filter, cursor, visit);
+        }
         let mut topics = self.topics(filter, &cursor.position);
         let mut bound = String::new();
         let mut last = None;
@@ -161,6 +165,22 @@ impl<M> Retained<M> {
     /// Bytes of topics and messages.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Subscriptions to one topic are the most frequent: they cost a probe and no walk.
+    fn matching_exactly(
+        &self,
+        topic: &str,
+        cursor: &mut Cursor,
+        mut visit: impl FnMut(&str, &M) -> ControlFlow<()>,
+    ) -> Progress {
+        if matches!(cursor.position, Position::Start)
+            && let Some(message) = self.get(topic)
+        {
+            // There is nothing after it, so it does not matter whether the visitor wants more.
+            let _ = visit(topic, message);
+        }
+        cursor.finish()
     }
 
     fn topics(&self, filter: &str, position: &Position) -> Range<'_, Arc<str>> {

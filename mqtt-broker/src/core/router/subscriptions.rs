@@ -179,7 +179,7 @@ fn options_of(matched: Matched) -> SubscriptionOptions {
 }
 
 /// In a valid filter these characters are always a whole level.
-fn has_wildcard(filter: &str) -> bool {
+pub(super) fn has_wildcard(filter: &str) -> bool {
     filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))
 }
 

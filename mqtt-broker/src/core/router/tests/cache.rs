@@ -34,9 +34,11 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let subscription = (any::<bool>(), filter(), 0u32..2);
     prop_oneof![
-        1 => (any::<bool>(), filter(), 0u32..2, 0u8..3).prop_map(|(shared, filter, slot, qos)| Step::Subscribe(shared, filter, slot, qos)),
-        1 => (any::<bool>(), filter(), 0u32..2).prop_map(|(shared, filter, slot)| Step::Unsubscribe(shared, filter, slot)),
+        1 => (subscription.clone(), 0u8..3)
+            .prop_map(|((shared, filter, slot), qos)| Step::Subscribe(shared, filter, slot, qos)),
+        1 => subscription.prop_map(|(shared, filter, slot)| Step::Unsubscribe(shared, filter, slot)),
         3 => topic().prop_map(Step::LookUp),
     ]
 }

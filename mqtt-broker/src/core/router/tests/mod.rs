@@ -28,7 +28,7 @@ fn naive_matches(filter: &str, topic: &str) -> bool {
 
 /// Few level texts, so that filters and topics meet: empty, a prefix of another, with bytes on both sides of `/`, and
 /// one that begins with `$`.
-fn level() -> impl Strategy<Value = &'static str> {
+fn level() -> impl Strategy<Value = &'static str> + Clone {
     prop::sample::select(vec!["", "a", "a", "b", "A", "a!", "aa", "$s", "é"])
 }
 
@@ -38,7 +38,7 @@ fn topic() -> impl Strategy<Value = String> {
         .prop_filter("empty", |topic| !topic.is_empty())
 }
 
-fn filter() -> impl Strategy<Value = String> {
+fn filter() -> impl Strategy<Value = String> + Clone {
     let level = prop_oneof![2 => level(), 1 => Just("+")];
     (prop::collection::vec(level, 0..5), any::<bool>())
         .prop_map(|(mut levels, many)| {

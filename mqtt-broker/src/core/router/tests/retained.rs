@@ -123,3 +123,13 @@ fn a_walk_that_may_look_at_nothing_stays_where_it_is() {
     assert_eq!(walk(&retained, "#", &mut cursor, 0), (vec![], Progress::Stopped));
     assert_eq!(walk(&retained, "#", &mut cursor, 2), (vec!["a".to_owned()], Progress::Done));
 }
+
+#[test]
+fn one_topic_is_visited_once_even_by_a_walk_that_goes_on() {
+    let mut retained = store(["a".to_owned(), "a/b".to_owned()]);
+    let mut cursor = Cursor::default();
+    assert_eq!(walk(&retained, "a", &mut cursor, 0), (vec![], Progress::Stopped));
+    assert_eq!(walk(&retained, "a", &mut cursor, 1), (vec!["a".to_owned()], Progress::Done));
+    retained.set("a", vec![2]);
+    assert_eq!(walk(&retained, "a", &mut cursor, 1), (vec![], Progress::Done));
+}
