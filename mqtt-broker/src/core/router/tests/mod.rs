@@ -33,19 +33,20 @@ fn level() -> impl Strategy<Value = &'static str> + Clone {
 }
 
 fn topic() -> impl Strategy<Value = String> {
-    prop::collection::vec(level(), 1..5)
-        .prop_map(|levels| levels.join("/"))
-        .prop_filter("empty", |topic| !topic.is_empty())
+    prop::collection::vec(level(), 1..5).prop_map(|levels| not_empty(levels.join("/")))
 }
 
 fn filter() -> impl Strategy<Value = String> + Clone {
     let level = prop_oneof![2 => level(), 1 => Just("+")];
-    (prop::collection::vec(level, 0..5), any::<bool>())
-        .prop_map(|(mut levels, many)| {
-            levels.extend(many.then_some("#"));
-            levels.join("/")
-        })
-        .prop_filter("empty", |filter| !filter.is_empty())
+    (prop::collection::vec(level, 0..5), any::<bool>()).prop_map(|(mut levels, many)| {
+        levels.extend(many.then_some("#"));
+        not_empty(levels.join("/"))
+    })
+}
+
+/// A topic or filter has at least one character.
+fn not_empty(text: String) -> String {
+    if text.is_empty() { "/".to_owned() } else { text }
 }
 
 fn session(slot: u32) -> SessionKey {
