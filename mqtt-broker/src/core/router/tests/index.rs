@@ -178,6 +178,26 @@ fn the_deepest_topic_and_the_deepest_filters_are_walked_without_a_deep_stack() {
 }
 
 #[test]
+fn levels_deep_in_a_topic_are_told_apart_on_each_branch() {
+    let with = |place: usize, level: &str| {
+        let mut levels: Vec<String> = (0..40).map(|level| level.to_string()).collect();
+        level.clone_into(&mut levels[place]);
+        levels.join("/")
+    };
+    let filters: Vec<String> = (0..40).map(|place| with(place, "+")).collect();
+    let subscriptions = subscribed(&filters);
+    assert_eq!(matched_slots(&subscriptions, &with(0, "0")), (0..40).collect::<Vec<u32>>());
+    for place in 0..40 {
+        let expected = u32::try_from(place).expect("a small number");
+        assert_eq!(matched_slots(&subscriptions, &with(place, "other")), [expected]);
+        assert_eq!(
+            matched_slots(&subscriptions, &with(place, "7")),
+            if place == 7 { (0..40).collect() } else { vec![expected] }
+        );
+    }
+}
+
+#[test]
 fn each_of_all_combinations_of_a_literal_and_a_wildcard_is_matched_once() {
     let depth = 12;
     let filter = |bits: u32| -> String {
