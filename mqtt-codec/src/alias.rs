@@ -80,6 +80,19 @@ pub enum AliasUse {
     Again(NonZeroU16),
 }
 
+impl AliasUse {
+    /// Puts the choice into `publish`, which has its topic in full.
+    pub fn apply(self, publish: &mut PublishRef<'_>) {
+        publish.alias = match self {
+            Self::Topic => None,
+            Self::First(alias) | Self::Again(alias) => Some(alias),
+        };
+        if matches!(self, Self::Again(_)) {
+            publish.message.topic = TopicRef::ALIASED;
+        }
+    }
+}
+
 impl OutgoingAliases {
     /// A table that gives at most `maximum` aliases, the peer's Topic Alias Maximum. [MQTT-3.3.2-9]
     pub const fn new(maximum: u16) -> Self {

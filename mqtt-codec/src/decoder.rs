@@ -4,7 +4,7 @@ use crate::alias::IncomingAliases;
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
 use crate::frame::{Compat, FixedHeader, Rules};
-use crate::packet::{PacketRef, PacketType, peek_version};
+use crate::packet::{PacketRef, PacketType, alias_offset, peek_version};
 use crate::version::{Role, Version};
 
 /// Reads the packets of one network connection, one side of it.
@@ -22,7 +22,7 @@ pub struct Decoder {
 impl Decoder {
     /// For a server, which takes packets of at most `max_packet_size` bytes, fixed header included.
     pub const fn server(max_packet_size: u32) -> Self {
-        // before CONNECT the laxest framing holds; what 5.0 forbids is looked at again when the version is known
+        // the rules of 3.1.1 hold for what comes before CONNECT, which is refused anyway
         let rules = Rules { max_packet_size, ..Rules::new(Version::V3_1_1, Role::Server) };
         Self { rules, aliases: IncomingAliases::new(0), versioned: false }
     }
@@ -65,13 +65,7 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Result<PacketRef<'a>, DecodeError> {
         match FixedHeader::parse(frame, &self.rules)? {
-            Some(header) if header.packet_len() == frame.len() => {
-                if header.packet_type == PacketType::Connect && !self.versioned {
-                    self.take_version(header, frame)?;
-                }
-                let packet = PacketRef::decode_body(header, frame, &self.rules)?;
-                resolve(&mut self.aliases, packet, &self.rules, frame.len())
-            }
+            Some(header) if header.packet_len() == frame.len() => self.decode_frame(header, frame),
             // the caller gave other bytes than frame_len said: this says which rule that breaks
             _ => PacketRef::decode(frame, &self.rules),
         }
@@ -79,25 +73,34 @@ impl Decoder {
 
     /// Reads the first packet in `input`: `None` until it is complete, else the packet and its length.
     ///
-    /// For callers that need not be told apart where framing ends and decoding begins.
+    /// For callers that keep framing and decoding together; see [`Decoder::frame_len`] and [`Decoder::decode`].
     pub fn decode_next<'a>(
         &'a mut self,
         input: &'a [u8],
     ) -> Result<Option<(PacketRef<'a>, usize)>, DecodeError> {
-        let Some(len) = self.frame_len(input)? else { return Ok(None) };
-        let Some(frame) = input.get(..len) else { return Ok(None) };
-        Ok(Some((self.decode(frame)?, len)))
+        let Some(header) = FixedHeader::parse(input, &self.rules)? else { return Ok(None) };
+        let Some(frame) = input.get(..header.packet_len()) else { return Ok(None) };
+        Ok(Some((self.decode_frame(header, frame)?, frame.len())))
     }
 
-    fn take_version(&mut self, header: FixedHeader, frame: &[u8]) -> Result<(), DecodeError> {
+    fn decode_frame<'a>(
+        &'a mut self,
+        header: FixedHeader,
+        frame: &'a [u8],
+    ) -> Result<PacketRef<'a>, DecodeError> {
+        if header.packet_type == PacketType::Connect && !self.versioned {
+            self.take_version(header, frame);
+        }
+        let packet = PacketRef::decode_body(header, frame, &self.rules)?;
+        resolve(&mut self.aliases, packet, &self.rules, frame)
+    }
+
+    fn take_version(&mut self, header: FixedHeader, frame: &[u8]) {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
         if let Some(version) = peek_version(body) {
             self.rules.version = version;
             self.versioned = true;
-            // what was let through while the version was unknown [MQTT-1.5.5-1]
-            FixedHeader::parse(frame, &self.rules)?;
         }
-        Ok(())
     }
 }
 
@@ -106,7 +109,7 @@ fn resolve<'a>(
     aliases: &'a mut IncomingAliases,
     packet: PacketRef<'a>,
     rules: &Rules,
-    frame_len: usize,
+    frame: &[u8],
 ) -> Result<PacketRef<'a>, DecodeError> {
     let PacketRef::Publish(mut publish) = packet else { return Ok(packet) };
     if publish.alias.is_none() {
@@ -114,12 +117,13 @@ fn resolve<'a>(
     }
     match aliases.resolve(&mut publish) {
         Ok(()) => Ok(PacketRef::Publish(publish)),
-        Err(kind) => Err(alias_error(kind, rules, frame_len)),
+        Err(kind) => Err(alias_error(kind, rules, frame)),
     }
 }
 
-fn alias_error(kind: Kind, rules: &Rules, frame_len: usize) -> DecodeError {
+#[cold]
+fn alias_error(kind: Kind, rules: &Rules, frame: &[u8]) -> DecodeError {
     let packet = Some(PacketType::Publish);
-    let offset = u32::try_from(frame_len).unwrap_or(u32::MAX);
+    let offset = alias_offset(frame, rules).and_then(|offset| u32::try_from(offset).ok()).unwrap_or_default();
     DecodeError { packet, version: rules.version, field: Field::TopicAlias, offset, kind }
 }

@@ -15,11 +15,12 @@ use crate::version::Version;
 pub struct DecodeError {
     /// The packet's type; `None` if the first byte names no type.
     pub packet: Option<PacketType>,
-    /// The version whose rules were applied. 5.0 until CONNECT has named one.
+    /// The version whose rules were applied: that of the connection, or of a CONNECT that names one.
     pub version: Version,
     /// The field in which the fault was seen.
     pub field: Field,
-    /// Bytes from the start of the packet, fixed header included, to the fault.
+    /// Bytes from the start of the packet, fixed header included, to the fault: the start of the field, the
+    /// byte that is no UTF-8 or is U+0000, the identifier of a property that may not stand there.
     pub offset: u32,
     /// What is wrong.
     pub kind: DecodeErrorKind,
@@ -31,7 +32,9 @@ impl DecodeError {
         self.kind.reason_code()
     }
 
-    /// The id of the statement that the bytes break, if it has one in this version.
+    /// The id of the statement that the bytes break, if the rule has one in this version.
+    ///
+    /// The same id names different rules in 3.1.1 and 5.0. MQTT 3.1 has no ids: its rules have those of 3.1.1.
     pub const fn statement(&self) -> Option<&'static str> {
         crate::statement::of(self)
     }
@@ -78,9 +81,6 @@ pub enum DecodeErrorKind {
     /// The fixed header's flags are not those of the packet type.
     #[error("the fixed header flags are not those of the packet type")]
     Flags,
-    /// A Topic Filter with a wildcard in a wrong place.
-    #[error("a wildcard does not fill its level, or # is not the last level")]
-    InvalidFilter,
     /// A number outside its range.
     #[error("the value is outside its range")]
     InvalidValue,
@@ -102,6 +102,9 @@ pub enum DecodeErrorKind {
     /// A Will QoS of 3.
     #[error("the will QoS is 3")]
     InvalidWillQoS,
+    /// `#` in a Topic Filter shares its level, or is not the last level.
+    #[error("# does not fill its level, or is not the last level")]
+    MultiLevelWildcard,
     /// A variable byte integer that is longer than its value needs.
     #[error("the variable byte integer is longer than its value needs")]
     OverlongVarint,
@@ -135,6 +138,9 @@ pub enum DecodeErrorKind {
     /// Session Present together with a refusal.
     #[error("session present is set in a refusal")]
     SessionPresentInRefusal,
+    /// `+` in a Topic Filter shares its level.
+    #[error("+ does not fill its level")]
+    SingleLevelWildcard,
     /// A Topic Alias of 0 or above the maximum.
     #[error("the topic alias is 0 or above the maximum")]
     TopicAliasInvalid,
@@ -181,9 +187,9 @@ impl DecodeErrorKind {
             Self::AcknowledgeFlags
             | Self::DupWithoutQoS
             | Self::Flags
-            | Self::InvalidFilter
             | Self::InvalidUtf8
             | Self::InvalidWillQoS
+            | Self::MultiLevelWildcard
             | Self::NotInVersion
             | Self::NullCharacter
             | Self::OverlongVarint
@@ -192,6 +198,7 @@ impl DecodeErrorKind {
             | Self::ReservedBit
             | Self::ReservedType
             | Self::SessionPresentInRefusal
+            | Self::SingleLevelWildcard
             | Self::TrailingBytes
             | Self::Truncated
             | Self::UnknownProperty
@@ -209,6 +216,9 @@ pub enum EncodeError {
     /// A list that needs an entry has none, or a topic is empty.
     #[error("{0} is empty")]
     Empty(Field),
+    /// A string that holds U+0000, which no MQTT string may.
+    #[error("{0} holds U+0000 [MQTT-1.5.4-2]")]
+    NullCharacter(Field),
     /// The version has no such field, packet or code.
     #[error("{0} does not exist in this version of MQTT")]
     NotInVersion(Field),

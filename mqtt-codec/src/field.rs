@@ -72,7 +72,8 @@ fields! {
     UserProperty "user property"
     WildcardSubscriptionAvailable "wildcard subscription available"
     WillDelay "will delay interval"
-    WillFlags "will flags"
     WillPayload "will payload"
+    WillQoS "will QoS"
+    WillRetain "will retain"
     WillTopic "will topic"
 }

@@ -3,7 +3,8 @@
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
 use crate::packet::PacketType;
-use crate::version::Version;
+use crate::version::{Role, Version};
+use crate::write::varint_len;
 
 /// The fixed header of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,75 +22,114 @@ pub struct FixedHeader {
 impl FixedHeader {
     /// Reads the fixed header at the start of `input`; `None` while more bytes are needed.
     ///
-    /// `limit` is the largest packet in bytes, fixed header included, that the reader takes: a larger one fails
+    /// `rules` has the largest packet in bytes, fixed header included, that the reader takes: a larger one fails
     /// here, before its body has been received or room was made for it. Fails also for packet type 0, AUTH in
     /// 3.x, wrong flags, and a Remaining Length of more than four bytes, or one not in its shortest form in
-    /// 5.0. [MQTT-1.5.5-1] (3.x has no such rule: there `compat` decides.)
+    /// 5.0. [MQTT-1.5.5-1] (3.x has no such rule: there [`Compat`] decides.)
+    ///
+    /// CONNECT says itself which version it is: its flags and the form of its length are looked at when it is
+    /// decoded.
     #[inline]
     pub fn parse(input: &[u8], rules: &Rules) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = input.first() else { return Ok(None) };
-        let error = |kind, field, offset| DecodeError {
-            packet: PacketType::from_wire(first >> 4),
-            version: rules.version,
-            field,
-            offset,
-            kind,
+        let Some(packet_type) = PacketType::from_wire(first >> 4) else {
+            return Err(error(None, rules, Field::PacketType, 0, Kind::ReservedType));
         };
-        let packet_type = PacketType::from_wire(first >> 4)
-            .ok_or_else(|| error(Kind::ReservedType, Field::PacketType, 0))?;
         let flags = first & 0x0F;
-        if let Some(kind) = wrong_flags(packet_type, flags, rules.version) {
-            let field = if kind == Kind::NotInVersion { Field::PacketType } else { Field::Flags };
-            return Err(error(kind, field, 0));
+        if packet_type != PacketType::Connect {
+            check_flags(packet_type, flags, rules)?;
         }
-        let mut remaining_length = 0;
-        for index in 0..4u8 {
-            let Some(&byte) = input.get(1 + usize::from(index)) else { return Ok(None) };
-            remaining_length |= u32::from(byte & 0x7F) << (7 * index);
-            if byte & 0x80 == 0 {
-                if byte == 0 && index > 0 && !rules.overlong_length_allowed() {
-                    return Err(error(Kind::OverlongVarint, Field::RemainingLength, 1));
-                }
-                let header = Self { packet_type, flags, header_len: 2 + index, remaining_length };
-                if header.packet_len() > rules.max_packet_size as usize {
-                    return Err(error(Kind::PacketTooLarge, Field::RemainingLength, 1));
-                }
-                return Ok(Some(header));
-            }
+        let (header_len, remaining_length) = match input {
+            [_, length, ..] if *length < 0x80 => (2, u32::from(*length)),
+            _ => match long_length(packet_type, input, rules)? {
+                Some(length) => length,
+                None => return Ok(None),
+            },
+        };
+        let header = Self { packet_type, flags, header_len, remaining_length };
+        if packet_type != PacketType::Connect {
+            header.check_length(rules)?;
         }
-        Err(error(Kind::VarintTooLong, Field::RemainingLength, 1))
+        if header.packet_len() > rules.max_packet_size as usize {
+            return Err(error(Some(packet_type), rules, Field::RemainingLength, 1, Kind::PacketTooLarge));
+        }
+        Ok(Some(header))
     }
 
     /// Bytes of the whole packet.
     pub const fn packet_len(&self) -> usize {
         self.header_len as usize + self.remaining_length as usize
     }
+
+    /// What [`FixedHeader::parse`] leaves open for a CONNECT; `rules` are those of the version that it names.
+    pub(crate) fn check(&self, rules: &Rules) -> Result<(), DecodeError> {
+        check_flags(self.packet_type, self.flags, rules)?;
+        self.check_length(rules)
+    }
+
+    fn check_length(&self, rules: &Rules) -> Result<(), DecodeError> {
+        let overlong = usize::from(self.header_len) > 1 + varint_len(self.remaining_length as usize);
+        if overlong && !rules.overlong_length_allowed() {
+            let packet = Some(self.packet_type);
+            return Err(error(packet, rules, Field::RemainingLength, 1, Kind::OverlongVarint));
+        }
+        Ok(())
+    }
 }
 
-/// What is wrong with the first byte, if anything.
-fn wrong_flags(packet_type: PacketType, flags: u8, version: Version) -> Option<Kind> {
-    if packet_type == PacketType::Auth && !version.is_v5() {
-        return Some(Kind::NotInVersion);
-    }
-    if packet_type == PacketType::Publish {
-        // [MQTT-3.3.1-4]
-        if flags & 0b0110 == 0b0110 {
-            return Some(Kind::Flags);
+const fn error(
+    packet: Option<PacketType>,
+    rules: &Rules,
+    field: Field,
+    offset: u32,
+    kind: Kind,
+) -> DecodeError {
+    DecodeError { packet, version: rules.version, field, offset, kind }
+}
+
+/// Header length and Remaining Length where the latter has more than one byte; `None` if some are missing.
+fn long_length(
+    packet_type: PacketType,
+    input: &[u8],
+    rules: &Rules,
+) -> Result<Option<(u8, u32)>, DecodeError> {
+    let mut remaining_length = 0;
+    for index in 0..4u8 {
+        let Some(&byte) = input.get(1 + usize::from(index)) else { return Ok(None) };
+        remaining_length |= u32::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok(Some((2 + index, remaining_length)));
         }
-        // [MQTT-3.3.1-2]; 3.1 has no such rule
-        return (flags & 0b1110 == 0b1000 && version != Version::V3_1).then_some(Kind::DupWithoutQoS);
     }
-    // 3.1 leaves these bits unused, and sets DUP when it repeats a packet
-    (flags != packet_type.reserved_flags() && version != Version::V3_1).then_some(Kind::Flags)
+    Err(error(Some(packet_type), rules, Field::RemainingLength, 1, Kind::VarintTooLong))
+}
+
+fn check_flags(packet_type: PacketType, flags: u8, rules: &Rules) -> Result<(), DecodeError> {
+    let fault = |field, kind| Err(error(Some(packet_type), rules, field, 0, kind));
+    // 3.1 leaves the flags unused, and sets DUP when it repeats a packet of any type
+    let unused = rules.version == Version::V3_1;
+    match packet_type {
+        PacketType::Auth if !rules.version.is_v5() => fault(Field::PacketType, Kind::NotInVersion),
+        // [MQTT-3.3.1-4]
+        PacketType::Publish if flags & 0b0110 == 0b0110 => fault(Field::Flags, Kind::Flags),
+        // [MQTT-3.3.1-2]
+        PacketType::Publish if flags & 0b1110 == 0b1000 && !unused => {
+            fault(Field::Flags, Kind::DupWithoutQoS)
+        }
+        PacketType::Publish => Ok(()),
+        // [MQTT-2.1.3-1], in 3.1.1 [MQTT-2.2.2-2]
+        _ if flags != packet_type.reserved_flags() && !unused => fault(Field::Flags, Kind::Flags),
+        _ => Ok(()),
+    }
 }
 
 /// What a reader accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Whose rules hold. A server starts with 5.0 and takes the version of the CONNECT.
+    /// Whose rules hold. A CONNECT says itself which version it is, and is read by the rules of that one.
     pub version: Version,
     /// Who reads.
-    pub role: crate::Role,
+    pub role: Role,
     /// The largest packet in bytes, fixed header included.
     pub max_packet_size: u32,
     /// Deviations that are let through by name.
@@ -101,7 +141,7 @@ impl Rules {
     pub const MAX_PACKET_SIZE: u32 = 268_435_460;
 
     /// Strict rules with no limit of the packet size but the protocol's own.
-    pub const fn new(version: Version, role: crate::Role) -> Self {
+    pub const fn new(version: Version, role: Role) -> Self {
         Self { version, role, max_packet_size: Self::MAX_PACKET_SIZE, compat: Compat::STRICT }
     }
 

@@ -227,10 +227,10 @@ impl<'a> Element<'a> for TopicFilterRef<'a> {
 impl<'a> Element<'a> for ReasonCode {
     type Owned = Self;
 
-    fn take(bytes: &mut &'a [u8], _: Version) -> Option<Self> {
+    fn take(bytes: &mut &'a [u8], version: Version) -> Option<Self> {
         let (first, rest) = bytes.split_first()?;
         *bytes = rest;
-        Self::from_wire(*first)
+        Self::from_list(*first, version)
     }
 
     fn view(owned: &'a Self) -> Self {

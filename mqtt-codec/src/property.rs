@@ -307,7 +307,10 @@ pub(crate) fn put_varint(sink: &mut impl Sink, id: u8, value: u32) {
 }
 
 pub(crate) fn put_text(sink: &mut impl Sink, id: u8, field: Field, value: Option<&str>) {
-    put_binary(sink, id, field, value.map(str::as_bytes));
+    if let Some(value) = value {
+        write::u8(sink, id);
+        write::text(sink, field, value);
+    }
 }
 
 pub(crate) fn put_binary(sink: &mut impl Sink, id: u8, field: Field, value: Option<&[u8]>) {
@@ -320,7 +323,7 @@ pub(crate) fn put_binary(sink: &mut impl Sink, id: u8, field: Field, value: Opti
 pub(crate) fn put_user_properties(sink: &mut impl Sink, properties: UserProperties<'_>) {
     for (name, value) in properties {
         write::u8(sink, id::USER_PROPERTY);
-        write::text(sink, Field::UserProperty, name);
-        write::text(sink, Field::UserProperty, value);
+        write::binary(sink, Field::UserProperty, name.as_bytes());
+        write::binary(sink, Field::UserProperty, value.as_bytes());
     }
 }

@@ -4,7 +4,6 @@
 //! computed once, where the frame is known.
 
 use nom::IResult;
-use nom::bytes::complete::take;
 use nom::error::{ErrorKind, ParseError};
 use nom::number::complete::{be_u8, be_u16, be_u32};
 
@@ -71,19 +70,33 @@ pub(crate) fn varint(field: Field, input: &[u8]) -> Parsed<'_, u32> {
 }
 
 pub(crate) fn binary(field: Field, input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (rest, len) = u16(field, input)?;
-    named(field, take(len)(rest))
+    if let [high, low, rest @ ..] = input
+        && let Some((bytes, rest)) = rest.split_at_checked(u16::from_be_bytes([*high, *low]).into())
+    {
+        return Ok((rest, bytes));
+    }
+    fault(input, field, Kind::Truncated)
 }
 
 pub(crate) fn text(field: Field, input: &[u8]) -> Parsed<'_, &str> {
     let (rest, bytes) = binary(field, input)?;
     // [MQTT-1.5.4-1], in 3.1.1 [MQTT-1.5.3-1]; U+FEFF is kept [MQTT-1.5.4-3]
-    let Ok(text) = core::str::from_utf8(bytes) else { return fault(input, field, Kind::InvalidUtf8) };
+    let text = match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => return fault_at(field, Kind::InvalidUtf8, error.valid_up_to(), bytes, rest),
+    };
     // [MQTT-1.5.4-2], in 3.1.1 [MQTT-1.5.3-2]
-    if bytes.contains(&0) {
-        return fault(input, field, Kind::NullCharacter);
+    match bytes.iter().position(|byte| *byte == 0) {
+        None => Ok((rest, text)),
+        Some(index) => fault_at(field, Kind::NullCharacter, index, bytes, rest),
     }
-    Ok((rest, text))
+}
+
+/// A fault at the byte `index` of a string that `rest` follows.
+#[cold]
+fn fault_at<'a, T>(field: Field, kind: Kind, index: usize, bytes: &[u8], rest: &[u8]) -> Parsed<'a, T> {
+    let remaining = rest.len() + bytes.len() - index;
+    Err(nom::Err::Error(Fault { kind, field, remaining }))
 }
 
 pub(crate) fn topic(field: Field, input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
@@ -98,7 +111,7 @@ pub(crate) fn topic(field: Field, input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
 /// A Topic Name that may be empty, because a Topic Alias may stand for it.
 pub(crate) fn topic_or_empty(input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
     match input {
-        [0, 0, rest @ ..] => Ok((rest, TopicRef::checked(""))),
+        [0, 0, rest @ ..] => Ok((rest, TopicRef::ALIASED)),
         _ => topic(Field::Topic, input),
     }
 }
@@ -108,7 +121,10 @@ pub(crate) fn filter(input: &[u8]) -> Parsed<'_, TopicFilterRef<'_>> {
     match check_filter(filter) {
         Ok(()) => Ok((rest, TopicFilterRef::checked(filter))),
         Err(InvalidTopicFilter::Empty) => fault(input, Field::TopicFilter, Kind::Empty),
-        Err(_) => fault(input, Field::TopicFilter, Kind::InvalidFilter),
+        Err(InvalidTopicFilter::SingleLevelNotAlone) => {
+            fault(input, Field::TopicFilter, Kind::SingleLevelWildcard)
+        }
+        Err(_) => fault(input, Field::TopicFilter, Kind::MultiLevelWildcard),
     }
 }
 

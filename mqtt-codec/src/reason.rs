@@ -3,6 +3,8 @@
 use core::fmt;
 
 use crate::packet::PacketType;
+use crate::types::QoS;
+use crate::version::Version;
 
 macro_rules! reason_codes {
     ($($(#[$doc:meta])* $name:ident = $value:literal, $text:literal, [$($packet:ident)*];)*) => {
@@ -110,11 +112,20 @@ impl ReasonCode {
     }
 
     /// The code that SUBACK answers a granted QoS with.
-    pub const fn granted(qos: crate::QoS) -> Self {
+    pub const fn granted(qos: QoS) -> Self {
         match qos {
-            crate::QoS::AtMostOnce => Self::Success,
-            crate::QoS::AtLeastOnce => Self::GrantedQoS1,
-            crate::QoS::ExactlyOnce => Self::GrantedQoS2,
+            QoS::AtMostOnce => Self::Success,
+            QoS::AtLeastOnce => Self::GrantedQoS1,
+            QoS::ExactlyOnce => Self::GrantedQoS2,
+        }
+    }
+
+    /// The code that a byte of SUBACK or UNSUBACK stands for.
+    pub(crate) const fn from_list(value: u8, version: Version) -> Option<Self> {
+        match version {
+            // in 3.1 only the two low bits count; 0x80 is what servers have borrowed from 3.1.1
+            Version::V3_1 if value != 0x80 => Self::from_wire(value & 0b11),
+            _ => Self::from_wire(value),
         }
     }
 

@@ -12,9 +12,13 @@ pub(crate) const fn of(error: &DecodeError) -> Option<&'static str> {
 const fn v5(error: &DecodeError) -> Option<&'static str> {
     Some(match (error.kind, error.packet, error.field) {
         (Kind::InvalidUtf8, _, _) => "MQTT-1.5.4-1",
-        (Kind::NullCharacter, _, Field::Topic | Field::TopicFilter) => "MQTT-4.7.3-2",
+        (
+            Kind::NullCharacter,
+            _,
+            Field::Topic | Field::TopicFilter | Field::WillTopic | Field::ResponseTopic,
+        ) => "MQTT-4.7.3-2",
         (Kind::NullCharacter, _, _) => "MQTT-1.5.4-2",
-        (Kind::OverlongVarint, _, _) => "MQTT-1.5.5-1",
+        (Kind::OverlongVarint | Kind::VarintTooLong, _, _) => "MQTT-1.5.5-1",
         (Kind::Flags, Some(Type::PubRel), _) => "MQTT-3.6.1-1",
         (Kind::Flags, Some(Type::Subscribe), _) => "MQTT-3.8.1-1",
         (Kind::Flags, Some(Type::Unsubscribe), _) => "MQTT-3.10.1-1",
@@ -28,6 +32,7 @@ const fn v5(error: &DecodeError) -> Option<&'static str> {
         (Kind::ProtocolLevel(_), _, _) => "MQTT-3.1.2-2",
         (Kind::ReservedBit, Some(Type::Connect), _) => "MQTT-3.1.2-3",
         (Kind::ReservedBit, Some(Type::Subscribe), _) => "MQTT-3.8.3-5",
+        (Kind::WillFlags, _, Field::WillRetain) => "MQTT-3.1.2-13",
         (Kind::WillFlags, _, _) => "MQTT-3.1.2-11",
         (Kind::InvalidWillQoS, _, _) => "MQTT-3.1.2-12",
         (Kind::Wildcard, Some(Type::Publish), Field::Topic) => "MQTT-3.3.2-2",
@@ -39,8 +44,11 @@ const fn v5(error: &DecodeError) -> Option<&'static str> {
         (Kind::ReasonCodeNotAllowed, Some(packet), _) => return reason_code(packet),
         (Kind::Empty, Some(Type::Subscribe), Field::Body) => "MQTT-3.8.3-2",
         (Kind::Empty, Some(Type::Unsubscribe), Field::Body) => "MQTT-3.10.3-2",
-        (Kind::Empty, _, Field::Topic | Field::TopicFilter | Field::WillTopic) => "MQTT-4.7.3-1",
-        (Kind::InvalidFilter, _, _) => "MQTT-4.7.1-1",
+        (Kind::Empty, _, Field::Topic | Field::TopicFilter | Field::WillTopic | Field::ResponseTopic) => {
+            "MQTT-4.7.3-1"
+        }
+        (Kind::MultiLevelWildcard, _, _) => "MQTT-4.7.1-1",
+        (Kind::SingleLevelWildcard, _, _) => "MQTT-4.7.1-2",
         (Kind::NoLocalOnShare, _, _) => "MQTT-3.8.3-4",
         (Kind::SubscriptionIdFromClient, _, _) => "MQTT-3.3.4-6",
         (Kind::PropertyNotAllowed, Some(Type::Disconnect), Field::SessionExpiry) => "MQTT-3.14.2-2",
@@ -66,7 +74,7 @@ const fn reason_code(packet: Type) -> Option<&'static str> {
 const fn v3(error: &DecodeError) -> Option<&'static str> {
     Some(match (error.kind, error.packet, error.field) {
         (Kind::InvalidUtf8, _, _) => "MQTT-1.5.3-1",
-        (Kind::NullCharacter, _, Field::Topic | Field::TopicFilter) => "MQTT-4.7.3-2",
+        (Kind::NullCharacter, _, Field::Topic | Field::TopicFilter | Field::WillTopic) => "MQTT-4.7.3-2",
         (Kind::NullCharacter, _, _) => "MQTT-1.5.3-2",
         (Kind::Flags, Some(Type::PubRel), _) => "MQTT-3.6.1-1",
         (Kind::Flags, Some(Type::Subscribe), _) => "MQTT-3.8.1-1",
@@ -80,7 +88,8 @@ const fn v3(error: &DecodeError) -> Option<&'static str> {
         (Kind::ProtocolLevel(_), _, _) => "MQTT-3.1.2-2",
         (Kind::ReservedBit, Some(Type::Connect), _) => "MQTT-3.1.2-3",
         (Kind::ReservedBit | Kind::InvalidValue, Some(Type::Subscribe), _) => "MQTT-3.8.3-4",
-        (Kind::WillFlags, _, _) => "MQTT-3.1.2-11",
+        (Kind::WillFlags, _, Field::WillRetain) => "MQTT-3.1.2-15",
+        (Kind::WillFlags, _, _) => "MQTT-3.1.2-13",
         (Kind::InvalidWillQoS, _, _) => "MQTT-3.1.2-14",
         (Kind::PasswordWithoutUserName, _, _) => "MQTT-3.1.2-22",
         (Kind::Wildcard, Some(Type::Publish), _) => "MQTT-3.3.2-2",
@@ -89,8 +98,9 @@ const fn v3(error: &DecodeError) -> Option<&'static str> {
         (Kind::ReasonCodeNotAllowed, Some(Type::SubAck), _) => "MQTT-3.9.3-2",
         (Kind::Empty, Some(Type::Subscribe), Field::Body) => "MQTT-3.8.3-3",
         (Kind::Empty, Some(Type::Unsubscribe), Field::Body) => "MQTT-3.10.3-2",
-        (Kind::Empty, _, _) => "MQTT-4.7.3-1",
-        (Kind::InvalidFilter, _, _) => "MQTT-4.7.1-2",
+        (Kind::Empty, _, Field::Topic | Field::TopicFilter | Field::WillTopic) => "MQTT-4.7.3-1",
+        (Kind::MultiLevelWildcard, _, _) => "MQTT-4.7.1-2",
+        (Kind::SingleLevelWildcard, _, _) => "MQTT-4.7.1-3",
         _ => return None,
     })
 }

@@ -16,6 +16,9 @@ const SHARE_PREFIX: &str = "$share/";
 pub struct TopicRef<'a>(&'a str);
 
 impl<'a> TopicRef<'a> {
+    /// The name left out, as a PUBLISH has it whose Topic Alias stands for the name.
+    pub(crate) const ALIASED: Self = Self("");
+
     /// Checks the rules of a Topic Name. [MQTT-4.7.0-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-4.7.3-3]
     pub fn new(name: &'a str) -> Result<Self, InvalidTopic> {
         check_text(name)?;

@@ -21,6 +21,12 @@ pub trait Sink {
     /// after that.
     #[doc(hidden)]
     fn refuse(&mut self, _error: EncodeError) {}
+
+    /// Whether this is the counting pass, in which values are checked.
+    #[doc(hidden)]
+    fn is_counting(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for BytesMut {
@@ -66,6 +72,10 @@ impl Sink for Length {
     fn refuse(&mut self, error: EncodeError) {
         self.refused.get_or_insert(error);
     }
+
+    fn is_counting(&self) -> bool {
+        true
+    }
 }
 
 pub(crate) fn u8(sink: &mut impl Sink, value: u8) {
@@ -100,7 +110,12 @@ pub(crate) fn binary(sink: &mut impl Sink, field: Field, bytes: &[u8]) {
     sink.put(bytes);
 }
 
+/// A string that a caller may have put into a view without a check.
 pub(crate) fn text(sink: &mut impl Sink, field: Field, text: &str) {
+    // [MQTT-1.5.4-2]
+    if sink.is_counting() && text.as_bytes().contains(&0) {
+        sink.refuse(EncodeError::NullCharacter(field));
+    }
     binary(sink, field, text.as_bytes());
 }
 

@@ -1,6 +1,7 @@
 //! AUTH: a step of enhanced authentication, 5.0 only.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -17,7 +18,7 @@ use crate::version::Version;
 use crate::write::{self, Layout, Sink};
 
 /// An AUTH with storage of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Auth {
     /// Success, Continue authentication or Re-authenticate.
     pub reason: ReasonCode,
@@ -44,8 +45,14 @@ impl Auth {
     }
 }
 
-/// A borrowed [`Auth`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
+}
+
+/// A borrowed [`Auth`]. Its `Debug` form does not show the data.
+#[derive(Clone, Copy, PartialEq)]
 pub struct AuthRef<'a> {
     /// Success, Continue authentication or Re-authenticate.
     pub reason: ReasonCode,
@@ -68,6 +75,18 @@ impl AuthRef<'_> {
             reason_string: self.reason_string.map(Text::checked),
             user_properties: self.user_properties.to_vec(),
         }
+    }
+}
+
+impl fmt::Debug for AuthRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("reason", &self.reason)
+            .field("method", &self.method)
+            .field("data", &self.data.map(|_| "..."))
+            .field("reason_string", &self.reason_string)
+            .field("user_properties", &self.user_properties)
+            .finish()
     }
 }
 

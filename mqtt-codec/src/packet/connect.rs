@@ -214,7 +214,7 @@ impl ConnectRef<'_> {
         if will.message.topic.is_aliased() {
             sink.refuse(EncodeError::Empty(Field::WillTopic));
         }
-        write::text(sink, Field::WillTopic, will.message.topic.as_str());
+        write::binary(sink, Field::WillTopic, will.message.topic.as_str().as_bytes());
         write::binary(sink, Field::WillPayload, will.message.payload);
     }
 }
@@ -316,12 +316,15 @@ fn connect_flags(input: &[u8], version: Version) -> Parsed<'_, u8> {
         if flags & 1 != 0 {
             return fault(input, Field::ConnectFlags, Kind::ReservedBit);
         }
-        if flags & WILL == 0 && flags & (WILL_RETAIN | 0b11 << WILL_QOS_SHIFT) != 0 {
-            return fault(input, Field::WillFlags, Kind::WillFlags);
+        if flags & WILL == 0 && flags & 0b11 << WILL_QOS_SHIFT != 0 {
+            return fault(input, Field::WillQoS, Kind::WillFlags);
+        }
+        if flags & WILL == 0 && flags & WILL_RETAIN != 0 {
+            return fault(input, Field::WillRetain, Kind::WillFlags);
         }
     }
     if flags & WILL != 0 && QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).is_none() {
-        return fault(input, Field::WillFlags, Kind::InvalidWillQoS);
+        return fault(input, Field::WillQoS, Kind::InvalidWillQoS);
     }
     if flags & PASSWORD != 0 && flags & USER_NAME == 0 && !version.is_v5() {
         return fault(input, Field::ConnectFlags, Kind::PasswordWithoutUserName);

@@ -1,6 +1,7 @@
 //! The properties of CONNECT.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::version::Version;
 use crate::write::Sink;
 
 /// What a client of 5.0 can add to CONNECT. `None` leaves a property out and means its default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ConnectProperties {
     /// How long the session outlives the connection. Default 0.
     pub session_expiry: Option<Seconds>,
@@ -55,8 +56,14 @@ impl ConnectProperties {
     }
 }
 
-/// Borrowed [`ConnectProperties`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+impl fmt::Debug for ConnectProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
+}
+
+/// Borrowed [`ConnectProperties`]. Their `Debug` form does not show the Authentication Data.
+#[derive(Clone, Copy, Default, PartialEq)]
 #[expect(missing_docs, reason = "the fields are those of ConnectProperties")]
 pub struct ConnectPropertiesRef<'a> {
     pub session_expiry: Option<Seconds>,
@@ -83,6 +90,22 @@ impl ConnectPropertiesRef<'_> {
             authentication_data: self.authentication_data.map(|data| storage.bytes(data)),
             user_properties: self.user_properties.to_vec(),
         }
+    }
+}
+
+impl fmt::Debug for ConnectPropertiesRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectProperties")
+            .field("session_expiry", &self.session_expiry)
+            .field("receive_maximum", &self.receive_maximum)
+            .field("maximum_packet_size", &self.maximum_packet_size)
+            .field("topic_alias_maximum", &self.topic_alias_maximum)
+            .field("request_response_information", &self.request_response_information)
+            .field("request_problem_information", &self.request_problem_information)
+            .field("authentication_method", &self.authentication_method)
+            .field("authentication_data", &self.authentication_data.map(|_| "..."))
+            .field("user_properties", &self.user_properties)
+            .finish()
     }
 }
 

@@ -101,6 +101,10 @@ impl Layout for DisconnectRef<'_> {
         if !self.reason.allowed_in(PacketType::Disconnect) {
             sink.refuse(EncodeError::ReasonCodeNotAllowed(self.reason));
         }
+        // one is for clients, the other for servers [MQTT-3.14.2-2]
+        if self.session_expiry.is_some() && self.server_reference.is_some() {
+            sink.refuse(EncodeError::Combination(Field::ServerReference));
+        }
         let plain = self.block_len() == 0;
         if plain && self.reason == ReasonCode::Success {
             return;

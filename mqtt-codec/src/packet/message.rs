@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Storage;
-use crate::error::DecodeErrorKind as Kind;
+use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::UserProperties;
 use crate::property::{self, PayloadFormat, Property, PropertySet, id, once};
@@ -178,12 +178,11 @@ impl PropertySet for MessagePropertiesRef<'_> {
             self.payload_format.map(|format| format == PayloadFormat::Utf8),
         );
         property::put_text(sink, id::CONTENT_TYPE, Field::ContentType, self.content_type);
-        property::put_text(
-            sink,
-            id::RESPONSE_TOPIC,
-            Field::ResponseTopic,
-            self.response_topic.map(TopicRef::as_str),
-        );
+        if self.response_topic.is_some_and(TopicRef::is_aliased) {
+            sink.refuse(EncodeError::Empty(Field::ResponseTopic));
+        }
+        let response_topic = self.response_topic.map(|topic| topic.as_str().as_bytes());
+        property::put_binary(sink, id::RESPONSE_TOPIC, Field::ResponseTopic, response_topic);
         property::put_binary(sink, id::CORRELATION_DATA, Field::CorrelationData, self.correlation_data);
         property::put_user_properties(sink, self.user_properties);
     }

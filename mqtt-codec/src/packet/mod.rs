@@ -1,4 +1,4 @@
-//! The fifteen packets: borrowed views, owned packets, and the table of packet types.
+//! The fifteen packets, borrowed and owned: one description of each serves reading, writing and owning.
 
 mod ack;
 mod auth;
@@ -7,12 +7,11 @@ mod connect;
 mod connect_properties;
 mod disconnect;
 mod message;
+mod packet_type;
 mod publish;
 mod suback;
 mod subscribe;
 mod unsubscribe;
-
-use core::fmt;
 
 use bytes::Bytes;
 
@@ -24,6 +23,8 @@ pub use connect::{Connect, ConnectRef, Will, WillRef};
 pub use connect_properties::{ConnectProperties, ConnectPropertiesRef};
 pub use disconnect::{Disconnect, DisconnectRef};
 pub use message::{Message, MessageProperties, MessagePropertiesRef, MessageRef};
+pub use packet_type::PacketType;
+pub(crate) use publish::alias_offset;
 pub use publish::{Delivery, Publish, PublishRef};
 pub use suback::{SubAck, SubAckRef, UnsubAck, UnsubAckRef};
 pub use subscribe::{
@@ -34,140 +35,9 @@ pub use unsubscribe::{Unsubscribe, UnsubscribeRef};
 use crate::error::{DecodeError, EncodeError};
 use crate::frame::{FixedHeader, Rules};
 use crate::read::{Fault, fault};
-use crate::version::{Role, Version};
+use crate::version::Version;
 use crate::write::{Layout, Sink, fixed_header};
 use crate::{DecodeErrorKind, Field};
-
-/// The type in the high four bits of a packet's first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum PacketType {
-    /// Client asks to connect.
-    Connect = 1,
-    /// Server answers CONNECT.
-    ConnAck = 2,
-    /// A message.
-    Publish = 3,
-    /// Acknowledges a PUBLISH of QoS 1.
-    PubAck = 4,
-    /// First answer to a PUBLISH of QoS 2.
-    PubRec = 5,
-    /// Second packet of the sender at QoS 2.
-    PubRel = 6,
-    /// Ends an exchange of QoS 2.
-    PubComp = 7,
-    /// Client asks for subscriptions.
-    Subscribe = 8,
-    /// Server answers SUBSCRIBE.
-    SubAck = 9,
-    /// Client ends subscriptions.
-    Unsubscribe = 10,
-    /// Server answers UNSUBSCRIBE.
-    UnsubAck = 11,
-    /// Client asks whether the server is there.
-    PingReq = 12,
-    /// Server answers PINGREQ.
-    PingResp = 13,
-    /// The connection ends on purpose.
-    Disconnect = 14,
-    /// A step of enhanced authentication, 5.0 only.
-    Auth = 15,
-}
-
-impl PacketType {
-    /// All types in the order of their numbers.
-    pub const ALL: [Self; 15] = [
-        Self::Connect,
-        Self::ConnAck,
-        Self::Publish,
-        Self::PubAck,
-        Self::PubRec,
-        Self::PubRel,
-        Self::PubComp,
-        Self::Subscribe,
-        Self::SubAck,
-        Self::Unsubscribe,
-        Self::UnsubAck,
-        Self::PingReq,
-        Self::PingResp,
-        Self::Disconnect,
-        Self::Auth,
-    ];
-
-    /// `None` for 0 and above 15.
-    pub const fn from_wire(value: u8) -> Option<Self> {
-        Some(match value {
-            1 => Self::Connect,
-            2 => Self::ConnAck,
-            3 => Self::Publish,
-            4 => Self::PubAck,
-            5 => Self::PubRec,
-            6 => Self::PubRel,
-            7 => Self::PubComp,
-            8 => Self::Subscribe,
-            9 => Self::SubAck,
-            10 => Self::Unsubscribe,
-            11 => Self::UnsubAck,
-            12 => Self::PingReq,
-            13 => Self::PingResp,
-            14 => Self::Disconnect,
-            15 => Self::Auth,
-            _ => return None,
-        })
-    }
-
-    /// The flags that every packet of this type has, PUBLISH apart. [MQTT-2.1.3-1]
-    pub const fn reserved_flags(self) -> u8 {
-        match self {
-            Self::PubRel | Self::Subscribe | Self::Unsubscribe => 0b0010,
-            _ => 0,
-        }
-    }
-
-    /// Whether the peer of `reader` may send packets of this type at all.
-    pub const fn may_reach(self, reader: Role, version: Version) -> bool {
-        match self {
-            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::PingReq => {
-                matches!(reader, Role::Server)
-            }
-            Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp => matches!(reader, Role::Client),
-            Self::Publish | Self::PubAck | Self::PubRec | Self::PubRel | Self::PubComp => true,
-            Self::Disconnect => matches!(reader, Role::Server) || version.is_v5(),
-            Self::Auth => version.is_v5(),
-        }
-    }
-
-    pub(crate) const fn bit(self) -> u16 {
-        1 << self as u16
-    }
-
-    /// The name in the standard.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "CONNECT",
-            Self::ConnAck => "CONNACK",
-            Self::Publish => "PUBLISH",
-            Self::PubAck => "PUBACK",
-            Self::PubRec => "PUBREC",
-            Self::PubRel => "PUBREL",
-            Self::PubComp => "PUBCOMP",
-            Self::Subscribe => "SUBSCRIBE",
-            Self::SubAck => "SUBACK",
-            Self::Unsubscribe => "UNSUBSCRIBE",
-            Self::UnsubAck => "UNSUBACK",
-            Self::PingReq => "PINGREQ",
-            Self::PingResp => "PINGRESP",
-            Self::Disconnect => "DISCONNECT",
-            Self::Auth => "AUTH",
-        }
-    }
-}
-
-impl fmt::Display for PacketType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Where the bytes of an owned packet come from.
 #[derive(Clone, Copy)]
@@ -265,18 +135,18 @@ impl<'a> PacketRef<'a> {
     /// Topic Aliases are not resolved: that needs the memory of a connection, which a
     /// [`Decoder`](crate::Decoder) has.
     pub fn decode(frame: &'a [u8], rules: &Rules) -> Result<Self, DecodeError> {
-        let error =
-            |packet, field, offset, kind| DecodeError { packet, version: rules.version, field, offset, kind };
-        match FixedHeader::parse(frame, rules)? {
-            Some(header) if header.packet_len() == frame.len() => Self::decode_body(header, frame, rules),
-            Some(header) if header.packet_len() < frame.len() => Err(error(
-                Some(header.packet_type),
-                Field::Body,
-                header.packet_len() as u32,
-                DecodeErrorKind::TrailingBytes,
-            )),
-            _ => Err(error(None, Field::RemainingLength, frame.len() as u32, DecodeErrorKind::Truncated)),
-        }
+        let (field, offset, kind) = match FixedHeader::parse(frame, rules)? {
+            Some(header) if header.packet_len() == frame.len() => {
+                return Self::decode_body(header, frame, rules);
+            }
+            Some(header) if header.packet_len() < frame.len() => {
+                (Field::Body, header.packet_len(), DecodeErrorKind::TrailingBytes)
+            }
+            _ => (Field::RemainingLength, frame.len(), DecodeErrorKind::Truncated),
+        };
+        let packet = frame.first().and_then(|first| PacketType::from_wire(first >> 4));
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        Err(DecodeError { packet, version: rules.version, field, offset, kind })
     }
 
     /// Reads a packet whose fixed header has been parsed; `frame` is the whole packet.
@@ -287,8 +157,11 @@ impl<'a> PacketRef<'a> {
         rules: &Rules,
     ) -> Result<Self, DecodeError> {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
+        if header.packet_type == PacketType::Connect {
+            return connect(header, frame, body, rules);
+        }
         Self::parse(header, body, rules)
-            .map_err(|error| locate(error, header.packet_type, frame.len(), rules))
+            .map_err(|error| locate(error, header.packet_type, frame.len(), rules.version))
     }
 
     fn parse(header: FixedHeader, body: &'a [u8], rules: &Rules) -> Result<Self, nom::Err<Fault>> {
@@ -314,9 +187,12 @@ impl<'a> PacketRef<'a> {
 
     /// Appends the packet to `sink`; on an error nothing has been written.
     ///
-    /// What a 3.x PUBLISH, acknowledgement, SUBACK or DISCONNECT cannot say (properties, reason codes) is left
-    /// out, so that a message or an answer can be given to a peer of any version. What a client asks for in
-    /// CONNECT, SUBSCRIBE or UNSUBSCRIBE and 3.x cannot say is [`EncodeError::NotInVersion`].
+    /// What a CONNACK, PUBLISH, acknowledgement, SUBACK or DISCONNECT of 3.x cannot say (properties, reason
+    /// codes) is left out, so that a message or an answer can be given to a peer of any version. What a client
+    /// asks for in CONNECT, SUBSCRIBE or UNSUBSCRIBE and 3.x cannot say is [`EncodeError::NotInVersion`], and so
+    /// is a refusal in CONNACK that 3.x has no return code for.
+    ///
+    /// A CONNECT is written in the version that it names, whatever `version` is.
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         match self {
             Self::Connect(packet) => packet.encode(version, sink),
@@ -382,17 +258,31 @@ impl Packet {
     }
 }
 
+/// Reads a CONNECT by the rules of the version that it names.
+fn connect<'a>(
+    header: FixedHeader,
+    frame: &[u8],
+    body: &'a [u8],
+    rules: &Rules,
+) -> Result<PacketRef<'a>, DecodeError> {
+    let rules = Rules { version: peek_version(body).unwrap_or(rules.version), ..*rules };
+    header.check(&rules)?;
+    connect::parse(body)
+        .map(PacketRef::Connect)
+        .map_err(|error| locate(error, PacketType::Connect, frame.len(), rules.version))
+}
+
 fn no_body<'a>(body: &[u8], packet: PacketRef<'a>) -> Result<PacketRef<'a>, nom::Err<Fault>> {
     if body.is_empty() { Ok(packet) } else { fault(body, Field::Body, DecodeErrorKind::TrailingBytes) }
 }
 
 /// Turns what was left at the fault into an offset from the start of the frame.
-fn locate(error: nom::Err<Fault>, packet: PacketType, frame_len: usize, rules: &Rules) -> DecodeError {
+fn locate(error: nom::Err<Fault>, packet: PacketType, frame_len: usize, version: Version) -> DecodeError {
     let (kind, field, remaining) = match error {
         nom::Err::Error(fault) | nom::Err::Failure(fault) => (fault.kind, fault.field, fault.remaining),
         // the parsers of bodies are complete, not streaming; if one asked for more it would be this
         nom::Err::Incomplete(_) => (DecodeErrorKind::Truncated, Field::Body, 0),
     };
     let offset = u32::try_from(frame_len.saturating_sub(remaining)).unwrap_or(u32::MAX);
-    DecodeError { packet: Some(packet), version: rules.version, field, offset, kind }
+    DecodeError { packet: Some(packet), version, field, offset, kind }
 }

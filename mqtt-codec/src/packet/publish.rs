@@ -8,7 +8,7 @@ use super::message::Unstored;
 use super::{Message, MessagePropertiesRef, MessageRef, PacketType, Storage};
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
-use crate::frame::Rules;
+use crate::frame::{FixedHeader, Rules};
 use crate::list::List;
 use crate::property::{self, Property, PropertySet, id, not_allowed, once};
 use crate::read::{self, Fault, fault};
@@ -157,7 +157,7 @@ impl PublishRef<'_> {
     }
 
     fn head(&self, version: Version, sink: &mut impl Sink) {
-        write::text(sink, Field::Topic, self.message.topic.as_str());
+        write::binary(sink, Field::Topic, self.message.topic.as_str().as_bytes());
         if let Some(id) = self.delivery.id() {
             write::u16(sink, id.get());
         }
@@ -277,4 +277,19 @@ fn parse_properties<'a>(
         }
         Err(Unstored::Other(other)) => not_allowed(other),
     })
+}
+
+/// Where in `frame` the value of the Topic Alias of a PUBLISH lies; for errors that only a connection sees.
+pub(crate) fn alias_offset(frame: &[u8], rules: &Rules) -> Option<usize> {
+    let header = FixedHeader::parse(frame, rules).ok()??;
+    let (input, _) = read::topic_or_empty(frame.get(usize::from(header.header_len)..)?).ok()?;
+    let (input, _) = delivery(header.flags, input).ok()?;
+    let (payload, mut block) = property::block(input).ok()?;
+    while let Ok((rest, property)) = property::property(block) {
+        if matches!(property, Property::TopicAlias(_)) {
+            return Some(frame.len() - payload.len() - rest.len() - 2);
+        }
+        block = rest;
+    }
+    None
 }

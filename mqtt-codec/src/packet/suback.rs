@@ -169,10 +169,9 @@ fn parse_reasons(
         return fault(input, Field::ReasonCode, Kind::Empty);
     }
     for (index, &value) in input.iter().enumerate() {
-        let allowed = match ReasonCode::from_wire(value) {
+        let allowed = match ReasonCode::from_list(value, version) {
             Some(reason) if version.is_v5() => reason.allowed_in(packet),
-            // 3.1 has no refusal, but servers send the one of 3.1.1 there too
-            Some(reason) => matches!(value, 0..=2) || reason == ReasonCode::UnspecifiedError,
+            Some(reason) => matches!(reason.to_wire(), 0..=2 | 0x80),
             None => false,
         };
         if !allowed {

@@ -184,7 +184,7 @@ impl Layout for SubscribeRef<'_> {
             if options.no_local && is_shared(filter) {
                 sink.refuse(EncodeError::Combination(Field::SubscriptionOptions));
             }
-            write::text(sink, Field::TopicFilter, filter.as_str());
+            write::binary(sink, Field::TopicFilter, filter.as_str().as_bytes());
             write::u8(sink, options.to_wire());
         }
     }

@@ -79,7 +79,7 @@ impl Layout for UnsubscribeRef<'_> {
             sink.refuse(EncodeError::Empty(Field::TopicFilter));
         }
         for filter in self.filters {
-            write::text(sink, Field::TopicFilter, filter.as_str());
+            write::binary(sink, Field::TopicFilter, filter.as_str().as_bytes());
         }
     }
 }
