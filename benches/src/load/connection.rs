@@ -1,0 +1,112 @@
+//! One connection under load: a read and a write per turn at most.
+
+use std::io::{ErrorKind, Read, Write};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use super::frame::{Frame, Split, split};
+use super::setup::{Accepted, io_void};
+use super::void::{Peer, Void};
+
+/// A non-blocking stream with what was not yet understood and not yet written.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    pub(crate) peer: Peer,
+    /// The beginning of a packet whose end has not come.
+    partial: Vec<u8>,
+    pub(crate) output: Vec<u8>,
+    written: usize,
+    /// The socket has not taken all of `output`; an event will say when it takes more.
+    blocked: bool,
+}
+
+impl Connection {
+    /// Takes over an accepted connection; its events will carry `token`.
+    pub(crate) fn new(accepted: Accepted, token: Token, registry: &Registry) -> Result<Self, Void> {
+        let peer = accepted.peer;
+        let register = || {
+            accepted.stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(accepted.stream);
+            registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+            Ok(stream)
+        };
+        let stream = register().map_err(|error| Void::Io(peer, error))?;
+        Ok(Self { stream, peer, partial: Vec::new(), output: Vec::new(), written: 0, blocked: false })
+    }
+
+    /// Reads once and hands each whole packet to `handle`. Returns whether the socket may hold more.
+    ///
+    /// `buffer` is shared by all connections and must be larger than a packet by `READ_SIZE`.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        mut handle: impl FnMut(Frame<'_>, &mut Vec<u8>) -> Result<(), Void>,
+    ) -> Result<bool, Void> {
+        let kept = self.partial.len();
+        let room = kept..kept + READ_SIZE;
+        if buffer.len() < room.end {
+            return Err(Void::Malformed(self.peer));
+        }
+        let count = match self.stream.read(&mut buffer[room]) {
+            Ok(0) => return Err(Void::Closed(self.peer)),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
+            Err(error) => return Err(io_void(self.peer, error)),
+        };
+        buffer[..kept].copy_from_slice(&self.partial);
+        self.partial.clear();
+        let mut left = &buffer[..kept + count];
+        loop {
+            match split(left) {
+                Split::Frame(frame, rest) => {
+                    handle(frame, &mut self.output)?;
+                    left = rest;
+                }
+                Split::Partial => break,
+                Split::Malformed => return Err(Void::Malformed(self.peer)),
+            }
+        }
+        self.partial.extend_from_slice(left);
+        // Events are edge-triggered, and a short read has emptied the socket.
+        Ok(count == READ_SIZE)
+    }
+
+    /// Writes once. What the socket does not take waits for it to become writable.
+    pub(crate) fn write(&mut self) -> Result<(), Void> {
+        if self.blocked || self.output.is_empty() {
+            return Ok(());
+        }
+        match self.stream.write(&self.output[self.written..]) {
+            Ok(count) => self.written += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(io_void(self.peer, error)),
+        }
+        self.blocked = self.written < self.output.len();
+        if !self.blocked {
+            self.output.clear();
+            self.written = 0;
+        }
+        Ok(())
+    }
+
+    /// Notes that the socket takes output again, and tells whether it had refused some.
+    pub(crate) fn unblock(&mut self) -> bool {
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// Whether the socket has refused output and taken none since.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Whether something is not written yet.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+}
+
+/// What is read from one connection in one turn at most.
+pub(crate) const READ_SIZE: usize = 64 * 1024;

@@ -1,0 +1,24 @@
+//! What a connection costs a broker that has one subscription and no traffic.
+
+use super::options::Options;
+use super::proc::resident_memory;
+use super::program::Program;
+use super::setup::Accepted;
+use super::void::{Peer, Void};
+
+/// Resident memory per connection in bytes.
+pub(crate) fn measure(options: &Options, program: &Program, qos: u8) -> Result<f64, Void> {
+    let broker = program.start()?;
+    let connect = |number| {
+        let accepted = Accepted::connect(broker.address, Peer::Client(number), options.version)?;
+        accepted.subscribe(&format!("load/{number:05}"), qos)
+    };
+    // The first connection pays for what exists once.
+    let mut clients = vec![connect(0)?];
+    let before = resident_memory(broker.process()).map_err(Void::Proc)?;
+    for number in 1..=options.pairs() {
+        clients.push(connect(number)?);
+    }
+    let after = resident_memory(broker.process()).map_err(Void::Proc)?;
+    Ok((after as f64 - before as f64) / f64::from(options.pairs()))
+}
