@@ -16,6 +16,8 @@ pub(crate) struct Connection {
     pub(crate) peer: Peer,
     /// The beginning of a packet whose end has not come.
     partial: Vec<u8>,
+    /// No packet of the broker is larger.
+    largest: usize,
     pub(crate) output: Vec<u8>,
     written: usize,
     /// The socket has not taken all of `output`; an event will say when it takes more.
@@ -24,7 +26,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Takes over an accepted connection; its events will carry `token`.
-    pub(crate) fn new(accepted: Accepted, token: Token, registry: &Registry) -> Result<Self, Void> {
+    pub(crate) fn new(
+        accepted: Accepted,
+        token: Token,
+        registry: &Registry,
+        largest: usize,
+    ) -> Result<Self, Void> {
         let peer = accepted.peer;
         let register = || {
             accepted.stream.set_nonblocking(true)?;
@@ -33,45 +40,47 @@ impl Connection {
             Ok(stream)
         };
         let stream = register().map_err(|error| Void::Io(peer, error))?;
-        Ok(Self { stream, peer, partial: Vec::new(), output: Vec::new(), written: 0, blocked: false })
+        Ok(Self {
+            stream,
+            peer,
+            partial: Vec::new(),
+            largest,
+            output: Vec::new(),
+            written: 0,
+            blocked: false,
+        })
     }
 
     /// Reads once and hands each whole packet to `handle`. Returns whether the socket may hold more.
     ///
-    /// `buffer` is shared by all connections and must be larger than a packet by `READ_SIZE`.
+    /// `buffer` has `READ_SIZE` bytes and is shared by all connections.
     pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
         mut handle: impl FnMut(Frame<'_>, &mut Vec<u8>) -> Result<(), Void>,
     ) -> Result<bool, Void> {
-        let kept = self.partial.len();
-        let room = kept..kept + READ_SIZE;
-        if buffer.len() < room.end {
-            return Err(Void::Malformed(self.peer));
-        }
-        let count = match self.stream.read(&mut buffer[room]) {
+        let count = match self.stream.read(buffer) {
             Ok(0) => return Err(Void::Closed(self.peer)),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
             Err(error) => return Err(io_void(self.peer, error)),
         };
-        buffer[..kept].copy_from_slice(&self.partial);
-        self.partial.clear();
-        let mut left = &buffer[..kept + count];
-        loop {
-            match split(left) {
-                Split::Frame(frame, rest) => {
-                    handle(frame, &mut self.output)?;
-                    left = rest;
-                }
-                Split::Partial => break,
-                Split::Malformed => return Err(Void::Malformed(self.peer)),
-            }
+        let Self { partial, output, peer, .. } = self;
+        let came = &buffer[..count];
+        let mut handle_all = |bytes| hand_over(bytes, *peer, |frame| handle(frame, output));
+        if partial.is_empty() {
+            partial.extend_from_slice(handle_all(came)?);
+        } else {
+            partial.extend_from_slice(came);
+            let left = handle_all(partial)?.len();
+            partial.drain(..partial.len() - left);
         }
-        self.partial.extend_from_slice(left);
+        if partial.len() > self.largest {
+            return Err(Void::Malformed(self.peer));
+        }
         // Events are edge-triggered, and a short read has emptied the socket.
-        Ok(count == READ_SIZE)
+        Ok(count == buffer.len())
     }
 
     /// Writes once. What the socket does not take waits for it to become writable.
@@ -105,6 +114,24 @@ impl Connection {
     /// Whether something is not written yet.
     pub(crate) fn has_output(&self) -> bool {
         !self.output.is_empty()
+    }
+}
+
+/// Gives all whole packets to `handle` and returns the bytes after them.
+fn hand_over(
+    mut bytes: &[u8],
+    peer: Peer,
+    mut handle: impl FnMut(Frame<'_>) -> Result<(), Void>,
+) -> Result<&[u8], Void> {
+    loop {
+        match split(bytes) {
+            Split::Frame(frame, rest) => {
+                handle(frame)?;
+                bytes = rest;
+            }
+            Split::Partial => return Ok(bytes),
+            Split::Malformed => return Err(Void::Malformed(peer)),
+        }
     }
 }
 

@@ -17,14 +17,14 @@ pub(crate) fn measure(options: &Options, program: &Program) -> Result<Sample, Vo
     let deadline = Instant::now() + options.limit;
     let wanted = options.messages.unwrap_or(CONNECTIONS);
     let mut count = batch(options, broker.address)?;
-    let before = Snapshot::take(&broker, count)?;
+    let before = Snapshot::take(broker.process(), count)?;
     while count < before.count() + wanted {
         if Instant::now() >= deadline {
             return Err(Void::OverTime(options.limit));
         }
         count += batch(options, broker.address)?;
     }
-    Ok(Snapshot::take(&broker, count)?.since(&before))
+    Ok(Snapshot::take(broker.process(), count)?.since(&before))
 }
 
 /// Every step for all clients before the next step, so that the broker finds several connections ready.

@@ -1,10 +1,11 @@
 //! One measurement of messages: a fresh broker, a warm-up, the measured time, and the proof that nothing is missing.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::options::Options;
 use super::proc::cpu_time;
-use super::program::{Program, Running};
+use super::program::Program;
 use super::sequence::Faults;
 use super::traffic::Traffic;
 use super::void::Void;
@@ -22,37 +23,38 @@ pub(crate) struct Sample {
 /// Measures messages with the scenario of `options`.
 pub(crate) fn messages(options: &Options, program: &Program, qos: u8) -> Result<Sample, Void> {
     let broker = program.start()?;
-    let mut traffic = Traffic::connect(options, qos, broker.address)?;
+    run(options, qos, broker.address, broker.process())
+}
+
+/// The same with a broker that runs already.
+fn run(options: &Options, qos: u8, address: SocketAddr, process: u32) -> Result<Sample, Void> {
+    let mut traffic = Traffic::connect(options, qos, address)?;
     let mut watch = Watch::new(options.limit);
 
     traffic.start();
     let warm = Instant::now() + options.warm_up;
     watch.run("warming up", &mut traffic, |traffic, now| now >= warm && traffic.received() > 0)?;
 
-    let before = Snapshot::take(&broker, traffic.received())?;
+    let before = Snapshot::take(process, traffic.received())?;
     let end = before.taken + options.seconds;
     let wanted = options.messages.map(|each| before.count + each * u64::from(options.pairs()));
     watch.run("measuring", &mut traffic, |traffic, now| match wanted {
         Some(count) => traffic.received() >= count,
         None => now >= end && traffic.received() > before.count,
     })?;
-    let after = Snapshot::take(&broker, traffic.received())?;
+    let after = Snapshot::take(process, traffic.received())?;
 
     traffic.stop();
     prove(&mut traffic, &mut watch)?;
     Ok(after.since(&before))
 }
 
-/// Waits until all is received and acknowledged, then for late duplicates: what the broker still had to send comes
-/// before its answers to two rounds of PINGREQ.
+/// Waits until all is received and acknowledged, then for late duplicates.
 fn prove(traffic: &mut Traffic, watch: &mut Watch) -> Result<(), Void> {
     watch.run("draining", traffic, |traffic, _| {
         traffic.outstanding() == 0 && traffic.open_handshakes() == 0
     })?;
-    traffic.ping_publishers();
-    watch.finish(traffic, Traffic::publishers_answered)?;
-    traffic.ping_subscribers();
-    watch.finish(traffic, Traffic::subscribers_answered)?;
+    watch.settle(traffic)?;
     match traffic.faults() {
         none if none == Faults::default() => Ok(()),
         faults => Err(faults.into()),
@@ -69,8 +71,9 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn take(broker: &Running, count: u64) -> Result<Self, Void> {
-        let broker_cpu = cpu_time(broker.process()).map_err(Void::Proc)?;
+    /// Reads the CPU times of the process `broker` and of this one; `count` is what was done so far.
+    pub(crate) fn take(broker: u32, count: u64) -> Result<Self, Void> {
+        let broker_cpu = cpu_time(broker).map_err(Void::Proc)?;
         let own_cpu = cpu_time(std::process::id()).map_err(Void::Proc)?;
         Ok(Self { taken: Instant::now(), count, broker_cpu, own_cpu })
     }
@@ -80,6 +83,7 @@ impl Snapshot {
         self.count
     }
 
+    /// What happened after `before`.
     pub(crate) fn since(&self, before: &Self) -> Sample {
         Sample {
             count: self.count - before.count,
@@ -115,7 +119,9 @@ impl Watch {
         loop {
             let now = Instant::now();
             if traffic.is_irregular() {
-                return Err(self.faults(traffic)?.into());
+                // Whatever goes wrong besides, the faults are the reason.
+                let _ = self.settle(traffic);
+                return Err(traffic.faults().into());
             }
             if done(traffic, now) {
                 return Ok(());
@@ -134,14 +140,14 @@ impl Watch {
         Ok(())
     }
 
-    /// Lets what is on its way arrive, so that a late message is told from a lost one.
-    fn faults(&mut self, traffic: &mut Traffic) -> Result<Faults, Void> {
+    /// Lets what is on its way arrive, so that a late message is told from a lost one and no duplicate is missed:
+    /// what the broker still had to send comes before its answers to PINGREQ.
+    fn settle(&mut self, traffic: &mut Traffic) -> Result<(), Void> {
         traffic.stop();
         traffic.ping_publishers();
         self.finish(traffic, Traffic::publishers_answered)?;
         traffic.ping_subscribers();
-        self.finish(traffic, Traffic::subscribers_answered)?;
-        Ok(traffic.faults())
+        self.finish(traffic, Traffic::subscribers_answered)
     }
 
     fn check(&mut self, activity: &'static str, traffic: &Traffic, now: Instant) -> Result<(), Void> {
@@ -165,16 +171,4 @@ const STALL: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_is_the_difference_of_two_snapshots() {
-        let taken = Instant::now();
-        let time = Duration::from_millis;
-        let before = Snapshot { taken, count: 10, broker_cpu: time(5), own_cpu: time(2) };
-        let after = Snapshot { taken: taken + time(9), count: 40, broker_cpu: time(12), own_cpu: time(3) };
-        let sample = Sample { count: 30, elapsed: time(9), broker_cpu: time(7), own_cpu: time(1) };
-        assert_eq!(after.since(&before), sample);
-    }
-}
+mod tests;

@@ -24,6 +24,7 @@ mod publisher;
 mod report;
 mod sequence;
 mod setup;
+mod shape;
 mod subscriber;
 mod traffic;
 mod void;

@@ -62,10 +62,10 @@ impl Accepted {
     }
 }
 
-/// Opens a socket with a bounded wait for everything.
+/// Opens a socket with a bounded wait for every answer.
 pub(crate) fn open(address: SocketAddr, peer: Peer) -> Result<TcpStream, Void> {
     let open = || {
-        let stream = TcpStream::connect_timeout(&address, ANSWER_LIMIT)?;
+        let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         stream.set_nodelay(true)?;
@@ -81,26 +81,29 @@ pub(crate) fn send_connect(stream: &mut TcpStream, peer: Peer, version: u8) -> R
     stream.write_all(&packet).map_err(|error| io_void(peer, error))
 }
 
-/// An I/O error of `peer`, where an end of the stream has its own name.
+/// An I/O error of `peer`, where the end of the stream and the end of patience have their own names.
 pub(crate) fn io_void(peer: Peer, error: io::Error) -> Void {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Void::Closed(peer),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Void::Silent(peer, ANSWER_LIMIT),
         _ => Void::Io(peer, error),
     }
 }
 
-/// Reads one packet and not a byte more.
+/// Reads the one packet that is due; nothing can follow it before the client sends more.
 fn receive(stream: &mut TcpStream, peer: Peer) -> Result<(u8, Vec<u8>), Void> {
     let mut bytes = Vec::new();
+    let mut buffer = [0; 256];
     loop {
         match split(&bytes) {
-            Split::Frame(frame, _) => return Ok((frame.first, frame.body.to_vec())),
+            Split::Frame(frame, []) => return Ok((frame.first, frame.body.to_vec())),
+            Split::Frame(_, rest) => return Err(Void::Unexpected(peer, rest[0] >> 4)),
             Split::Malformed => return Err(Void::Malformed(peer)),
-            Split::Partial => {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).map_err(|error| io_void(peer, error))?;
-                bytes.extend(byte);
-            }
+            Split::Partial => match stream.read(&mut buffer) {
+                Ok(0) => return Err(Void::Closed(peer)),
+                Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+                Err(error) => return Err(io_void(peer, error)),
+            },
         }
     }
 }

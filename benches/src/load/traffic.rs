@@ -8,11 +8,12 @@ use mio::{Events, Poll, Token};
 
 use super::connection::{Connection, READ_SIZE};
 use super::handshakes::Handshakes;
-use super::options::{Options, Scenario};
+use super::options::Options;
 use super::packets::{PINGREQ_PACKET, Template};
 use super::publisher::{Outgoing, Publisher};
 use super::sequence::Faults;
 use super::setup::Accepted;
+use super::shape::{Shape, topic};
 use super::subscriber::{Incoming, Subscriber};
 use super::void::{Peer, Void};
 use super::window::Window;
@@ -43,6 +44,7 @@ impl Traffic {
         let shape = Shape::new(options);
         let version = options.version;
         let payload = options.payload as usize;
+        let largest = payload + SLACK;
         let poll = Poll::new().map_err(Void::Poll)?;
         let mut subscribers = Vec::new();
         for number in 0..shape.subscribers {
@@ -50,18 +52,16 @@ impl Traffic {
             let (filter, first, publishers) = shape.subscription(number);
             let accepted = Accepted::connect(address, Peer::Subscriber(number), version)?;
             let accepted = accepted.subscribe(&filter, qos)?;
-            let connection = Connection::new(accepted, token, poll.registry())?;
+            let connection = Connection::new(accepted, token, poll.registry(), largest)?;
             let flow = Incoming::new(version, qos, payload, first, publishers);
             subscribers.push(Subscriber { connection, flow });
         }
         let mut publishers = Vec::new();
-        let mut packet_size = 0;
         for number in 0..shape.publishers {
             let accepted = Accepted::connect(address, Peer::Publisher(number), version)?;
             let handshakes = Handshakes::new(options.window, accepted.receive_maximum);
-            let connection = Connection::new(accepted, Token(number as usize), poll.registry())?;
+            let connection = Connection::new(accepted, Token(number as usize), poll.registry(), largest)?;
             let template = Template::new(version, &topic(number), qos, payload, number);
-            packet_size = packet_size.max(template.len());
             let window = Window::new(options.window, shape.receivers);
             let flow = Outgoing::new(template, qos, window, handshakes);
             publishers.push(Publisher { connection, flow });
@@ -72,7 +72,7 @@ impl Traffic {
             dirty: Dirty::new(publishers.len() + subscribers.len()),
             publishers,
             subscribers,
-            buffer: vec![0; READ_SIZE + packet_size + SLACK],
+            buffer: vec![0; READ_SIZE],
             unread: Vec::new(),
             publishing: false,
             received: 0,
@@ -281,42 +281,5 @@ impl Dirty {
     }
 }
 
-/// Who sends to whom.
-struct Shape {
-    publishers: u32,
-    subscribers: u32,
-    /// How many subscribers receive each message.
-    receivers: u32,
-}
-
-impl Shape {
-    fn new(options: &Options) -> Self {
-        let pairs = options.pairs();
-        match options.scenario {
-            Scenario::Fanout => Self { publishers: 1, subscribers: pairs, receivers: pairs },
-            Scenario::Fanin => Self { publishers: pairs, subscribers: 1, receivers: 1 },
-            Scenario::Pairs | Scenario::Connect | Scenario::Idle => {
-                Self { publishers: pairs, subscribers: pairs, receivers: 1 }
-            }
-        }
-    }
-
-    /// Topic Filter of a subscriber, its first publisher and their number.
-    fn subscription(&self, subscriber: u32) -> (String, u32, u32) {
-        if self.publishers == self.subscribers {
-            (topic(subscriber), subscriber, 1)
-        } else if self.publishers == 1 {
-            (topic(0), 0, 1)
-        } else {
-            ("load/+".to_owned(), 0, self.publishers)
-        }
-    }
-}
-
-/// The topic of a publisher; all have the same length.
-fn topic(publisher: u32) -> String {
-    format!("load/{publisher:05}")
-}
-
-/// Room for packets other than PUBLISH, and for properties a broker may add.
+/// Room for what surrounds the payload, with the properties a broker may add.
 const SLACK: usize = 1024;

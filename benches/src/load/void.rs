@@ -30,6 +30,8 @@ pub(crate) enum Void {
     Refused(Peer, &'static str, u8),
     #[error("event loop: {0}")]
     Poll(io::Error),
+    #[error("{0} got no answer within {1:?}")]
+    Silent(Peer, Duration),
     #[error("stalled: no progress for {0:?} while {1}; {2} messages not received, {3} handshakes open")]
     Stalled(Duration, &'static str, u64, usize),
     #[error("{0}")]
