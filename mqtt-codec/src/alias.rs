@@ -7,7 +7,7 @@ use core::num::NonZeroU16;
 
 use crate::error::DecodeErrorKind as Kind;
 use crate::packet::PublishRef;
-use crate::topic::{Topic, TopicRef};
+use crate::topic::TopicRef;
 
 /// Topics that the peer has given an alias. Ends with its connection. [MQTT-3.3.2-7]
 ///
@@ -66,7 +66,7 @@ impl IncomingAliases {
 #[derive(Debug, Default)]
 pub struct OutgoingAliases {
     maximum: u16,
-    aliases: BTreeMap<Topic, NonZeroU16>,
+    aliases: BTreeMap<Box<str>, NonZeroU16>,
 }
 
 /// How a topic is written once its alias was asked for.
@@ -102,14 +102,14 @@ impl OutgoingAliases {
     /// The alias for `topic`, a new one if one is left.
     ///
     /// The packet must then be sent: a peer that misses the first use does not know the second.
-    pub fn assign(&mut self, topic: &Topic) -> AliasUse {
-        if let Some(&alias) = self.aliases.get(topic) {
+    pub fn assign(&mut self, topic: TopicRef<'_>) -> AliasUse {
+        if let Some(&alias) = self.aliases.get(topic.as_str()) {
             return AliasUse::Again(alias);
         }
         let next = u16::try_from(self.aliases.len() + 1).ok().filter(|next| *next <= self.maximum);
         match next.and_then(NonZeroU16::new) {
             Some(alias) => {
-                self.aliases.insert(topic.clone(), alias);
+                self.aliases.insert(topic.as_str().into(), alias);
                 AliasUse::First(alias)
             }
             None => AliasUse::Topic,
