@@ -12,10 +12,12 @@ use crate::types::{SubscriptionId, Text};
 use crate::version::Version;
 
 /// A borrowed list of a packet: iterate over it as often as needed, nothing is allocated.
-pub struct List<'a, T: Element<'a>>(Source<'a, T::Owned>);
+///
+/// `T` is the element of the owned packet; iterating gives its view.
+pub struct List<'a, T: Element>(Source<'a, T>);
 
 /// User Properties in their order: pairs of name and value, names may repeat.
-pub type UserProperties<'a> = List<'a, (&'a str, &'a str)>;
+pub type UserProperties<'a> = List<'a, (Text, Text)>;
 
 enum Source<'a, T> {
     /// Bytes that the decoder has checked from the first to the last.
@@ -23,30 +25,30 @@ enum Source<'a, T> {
     Owned(&'a [T]),
 }
 
-/// What a [`List`] can hold.
-pub trait Element<'a>: Copy + PartialEq + fmt::Debug {
-    /// The element in an owned packet.
-    type Owned: 'a;
+/// What a [`List`] can hold: the element of an owned packet.
+pub trait Element: Sized + 'static {
+    /// The element borrowed, as iterating gives it.
+    type View<'a>: Copy + PartialEq + fmt::Debug;
 
     /// Takes the next element from checked bytes; `None` at the end.
     #[doc(hidden)]
-    fn take(bytes: &mut &'a [u8], version: Version) -> Option<Self>;
+    fn take<'a>(bytes: &mut &'a [u8], version: Version) -> Option<Self::View<'a>>;
 
-    /// The element of an owned packet.
+    /// The element, borrowed.
     #[doc(hidden)]
-    fn view(owned: &'a Self::Owned) -> Self;
+    fn view(&self) -> Self::View<'_>;
 
     /// The element with storage of its own.
     #[doc(hidden)]
-    fn to_owned(self) -> Self::Owned;
+    fn own(view: Self::View<'_>) -> Self;
 }
 
-impl<'a, T: Element<'a>> List<'a, T> {
+impl<'a, T: Element> List<'a, T> {
     /// A list with nothing in it.
     pub const EMPTY: Self = Self(Source::Owned(&[]));
 
     /// A view of owned elements.
-    pub const fn new(elements: &'a [T::Owned]) -> Self {
+    pub const fn new(elements: &'a [T]) -> Self {
         Self(Source::Owned(elements))
     }
 
@@ -65,13 +67,13 @@ impl<'a, T: Element<'a>> List<'a, T> {
     }
 
     /// The elements with storage of their own.
-    pub fn to_vec(&self) -> Vec<T::Owned> {
-        self.iter().map(T::to_owned).collect()
+    pub fn to_vec(&self) -> Vec<T> {
+        self.iter().map(T::own).collect()
     }
 }
 
-impl<'a, T: Element<'a>> IntoIterator for List<'a, T> {
-    type Item = T;
+impl<'a, T: Element> IntoIterator for List<'a, T> {
+    type Item = T::View<'a>;
     type IntoIter = ListIter<'a, T>;
 
     fn into_iter(self) -> ListIter<'a, T> {
@@ -80,13 +82,13 @@ impl<'a, T: Element<'a>> IntoIterator for List<'a, T> {
 }
 
 /// The iterator of a [`List`].
-pub struct ListIter<'a, T: Element<'a>>(List<'a, T>);
+pub struct ListIter<'a, T: Element>(List<'a, T>);
 
-impl<'a, T: Element<'a>> Iterator for ListIter<'a, T> {
-    type Item = T;
+impl<'a, T: Element> Iterator for ListIter<'a, T> {
+    type Item = T::View<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<T> {
+    fn next(&mut self) -> Option<T::View<'a>> {
         match &mut self.0.0 {
             Source::Wire(bytes, version) => T::take(bytes, *version),
             Source::Owned(elements) => {
@@ -98,13 +100,13 @@ impl<'a, T: Element<'a>> Iterator for ListIter<'a, T> {
     }
 }
 
-impl<'a, T: Element<'a>> Clone for List<'a, T> {
+impl<T: Element> Clone for List<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<'a, T: Element<'a>> Copy for List<'a, T> {}
+impl<T: Element> Copy for List<'_, T> {}
 
 impl<T> Clone for Source<'_, T> {
     fn clone(&self) -> Self {
@@ -114,21 +116,21 @@ impl<T> Clone for Source<'_, T> {
 
 impl<T> Copy for Source<'_, T> {}
 
-impl<'a, T: Element<'a>> Default for List<'a, T> {
+impl<T: Element> Default for List<'_, T> {
     fn default() -> Self {
         Self::EMPTY
     }
 }
 
-impl<'a, T: Element<'a>> PartialEq for List<'a, T> {
+impl<T: Element> PartialEq for List<'_, T> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl<'a, T: Element<'a> + Eq> Eq for List<'a, T> {}
+impl<T: Element> Eq for List<'_, T> where for<'a> T::View<'a>: Eq {}
 
-impl<'a, T: Element<'a>> fmt::Debug for List<'a, T> {
+impl<T: Element> fmt::Debug for List<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
@@ -146,48 +148,48 @@ fn next_property<'a, T>(block: &mut &'a [u8], select: impl Fn(Property<'a>) -> O
     None
 }
 
-impl<'a> Element<'a> for (&'a str, &'a str) {
-    type Owned = (Text, Text);
+impl Element for (Text, Text) {
+    type View<'a> = (&'a str, &'a str);
 
-    fn take(bytes: &mut &'a [u8], _: Version) -> Option<Self> {
+    fn take<'a>(bytes: &mut &'a [u8], _: Version) -> Option<Self::View<'a>> {
         next_property(bytes, |property| match property {
             Property::User(name, value) => Some((name, value)),
             _ => None,
         })
     }
 
-    fn view((name, value): &'a Self::Owned) -> Self {
-        (name, value)
+    fn view(&self) -> Self::View<'_> {
+        (&self.0, &self.1)
     }
 
-    fn to_owned(self) -> Self::Owned {
-        (Text::checked(self.0), Text::checked(self.1))
+    fn own((name, value): Self::View<'_>) -> Self {
+        (Text::checked(name), Text::checked(value))
     }
 }
 
-impl<'a> Element<'a> for SubscriptionId {
-    type Owned = Self;
+impl Element for SubscriptionId {
+    type View<'a> = Self;
 
-    fn take(bytes: &mut &'a [u8], _: Version) -> Option<Self> {
+    fn take(bytes: &mut &[u8], _: Version) -> Option<Self> {
         next_property(bytes, |property| match property {
             Property::SubscriptionId(id) => Some(id),
             _ => None,
         })
     }
 
-    fn view(owned: &'a Self) -> Self {
-        *owned
+    fn view(&self) -> Self {
+        *self
     }
 
-    fn to_owned(self) -> Self {
-        self
+    fn own(view: Self) -> Self {
+        view
     }
 }
 
-impl<'a> Element<'a> for SubscriptionRef<'a> {
-    type Owned = Subscription;
+impl Element for Subscription {
+    type View<'a> = SubscriptionRef<'a>;
 
-    fn take(bytes: &mut &'a [u8], version: Version) -> Option<Self> {
+    fn take<'a>(bytes: &mut &'a [u8], version: Version) -> Option<SubscriptionRef<'a>> {
         let (rest, filter) = read::binary(crate::Field::TopicFilter, bytes).ok()?;
         let (options, rest) = rest.split_first()?;
         *bytes = rest;
@@ -197,47 +199,47 @@ impl<'a> Element<'a> for SubscriptionRef<'a> {
         })
     }
 
-    fn view(owned: &'a Subscription) -> Self {
-        SubscriptionRef { filter: owned.filter.view(), options: owned.options }
+    fn view(&self) -> SubscriptionRef<'_> {
+        SubscriptionRef { filter: self.filter.view(), options: self.options }
     }
 
-    fn to_owned(self) -> Subscription {
-        Subscription { filter: self.filter.to_topic_filter(), options: self.options }
+    fn own(view: SubscriptionRef<'_>) -> Self {
+        Self { filter: view.filter.to_topic_filter(), options: view.options }
     }
 }
 
-impl<'a> Element<'a> for TopicFilterRef<'a> {
-    type Owned = TopicFilter;
+impl Element for TopicFilter {
+    type View<'a> = TopicFilterRef<'a>;
 
-    fn take(bytes: &mut &'a [u8], _: Version) -> Option<Self> {
+    fn take<'a>(bytes: &mut &'a [u8], _: Version) -> Option<TopicFilterRef<'a>> {
         let (rest, filter) = read::binary(crate::Field::TopicFilter, bytes).ok()?;
         *bytes = rest;
         Some(TopicFilterRef::checked(core::str::from_utf8(filter).ok()?))
     }
 
-    fn view(owned: &'a TopicFilter) -> Self {
-        owned.view()
+    fn view(&self) -> TopicFilterRef<'_> {
+        self.view()
     }
 
-    fn to_owned(self) -> TopicFilter {
-        self.to_topic_filter()
+    fn own(view: TopicFilterRef<'_>) -> Self {
+        view.to_topic_filter()
     }
 }
 
-impl<'a> Element<'a> for ReasonCode {
-    type Owned = Self;
+impl Element for ReasonCode {
+    type View<'a> = Self;
 
-    fn take(bytes: &mut &'a [u8], version: Version) -> Option<Self> {
+    fn take(bytes: &mut &[u8], _: Version) -> Option<Self> {
         let (first, rest) = bytes.split_first()?;
         *bytes = rest;
-        Self::from_list(*first, version)
+        Self::from_wire(*first)
     }
 
-    fn view(owned: &'a Self) -> Self {
-        *owned
+    fn view(&self) -> Self {
+        *self
     }
 
-    fn to_owned(self) -> Self {
-        self
+    fn own(view: Self) -> Self {
+        view
     }
 }

@@ -133,7 +133,7 @@ pub struct SubscribeRef<'a> {
     /// User Properties in their order.
     pub user_properties: UserProperties<'a>,
     /// The filters, at least one.
-    pub filters: List<'a, SubscriptionRef<'a>>,
+    pub filters: List<'a, Subscription>,
 }
 
 impl SubscribeRef<'_> {

@@ -8,7 +8,7 @@ use crate::field::Field;
 use crate::list::{List, UserProperties};
 use crate::property::{self, Property, PropertySet, not_allowed};
 use crate::read::{self, Fault, fault};
-use crate::topic::{TopicFilter, TopicFilterRef};
+use crate::topic::TopicFilter;
 use crate::types::{PacketId, Text};
 use crate::version::Version;
 use crate::write::{self, Layout, Sink};
@@ -43,7 +43,7 @@ pub struct UnsubscribeRef<'a> {
     /// User Properties in their order.
     pub user_properties: UserProperties<'a>,
     /// The filters, at least one.
-    pub filters: List<'a, TopicFilterRef<'a>>,
+    pub filters: List<'a, TopicFilter>,
 }
 
 impl UnsubscribeRef<'_> {
