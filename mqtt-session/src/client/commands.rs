@@ -1,0 +1,132 @@
+//! What the application wants: publish, subscribe, unsubscribe, acknowledge, disconnect.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use mqtt_codec::{
+    Message, QoS, ReasonCode, Seconds, Subscription, SubscriptionId, SubscriptionOptions, TopicFilter,
+};
+
+use super::requests::Request;
+use super::{ClientSession, ServerLimits};
+use crate::error::{CloseReason, PublishError, SubscribeError};
+use crate::event::{Receipt, Ticket};
+use crate::outgoing::Queued;
+use crate::time::Time;
+
+impl ClientSession {
+    /// Takes a message to be sent now or on the next connection. It is heard of again by its ticket.
+    ///
+    /// `expiry` is the Message Expiry Interval, which counts from now.
+    pub fn publish(
+        &mut self,
+        now: Time,
+        message: Arc<Message>,
+        qos: QoS,
+        retain: bool,
+        expiry: Option<Seconds>,
+    ) -> Result<Ticket, PublishError> {
+        if self.finished {
+            return Err(PublishError::Disconnected);
+        }
+        if !self.version.is_v5() && (message.properties.is_some() || expiry.is_some()) {
+            return Err(PublishError::NotInVersion);
+        }
+        if self.is_connected()
+            && let Some(link) = &self.link
+            && let Some(error) = unsupported(&link.server, qos, retain)
+        {
+            return Err(error);
+        }
+        let ticket = self.ticket();
+        let queued = Queued {
+            message,
+            qos,
+            retain,
+            expires: expiry.map(|seconds| now.after_secs(seconds.0)),
+            subscription_ids: [].into(),
+            ticket,
+        };
+        let events = &mut self.events;
+        self.state
+            .outgoing
+            .enqueue(queued, |ticket, progress| events.push_back(super::progress_event(ticket, progress)))
+            .map_err(|_| PublishError::QueueFull)?;
+        Ok(ticket)
+    }
+
+    /// Takes a SUBSCRIBE to be sent now or on the next connection.
+    ///
+    /// `subscription_id` comes back with each message that these filters cause; 5.0 only.
+    pub fn subscribe(
+        &mut self,
+        filters: Vec<Subscription>,
+        subscription_id: Option<SubscriptionId>,
+    ) -> Result<Ticket, SubscribeError> {
+        let v5_only = subscription_id.is_some()
+            || filters.iter().any(|filter| filter.options != SubscriptionOptions::new(filter.options.qos));
+        let shared_no_local = filters
+            .iter()
+            .any(|filter| filter.options.no_local && !matches!(filter.filter.view().share(), Ok(None)));
+        if shared_no_local || (v5_only && !self.version.is_v5()) {
+            return Err(SubscribeError::NotEncodable);
+        }
+        let empty = filters.is_empty();
+        self.request(Request::Subscribe { filters, subscription_id }, empty)
+    }
+
+    /// Takes an UNSUBSCRIBE to be sent now or on the next connection.
+    pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<Ticket, SubscribeError> {
+        let empty = filters.is_empty();
+        self.request(Request::Unsubscribe { filters }, empty)
+    }
+
+    fn request(&mut self, request: Request, empty: bool) -> Result<Ticket, SubscribeError> {
+        if self.finished {
+            return Err(SubscribeError::Disconnected);
+        }
+        if empty {
+            return Err(SubscribeError::Empty);
+        }
+        if self.requests.len() >= self.config.requests {
+            return Err(SubscribeError::QueueFull);
+        }
+        let ticket = self.ticket();
+        self.requests.push(ticket, request);
+        Ok(ticket)
+    }
+
+    /// The application has taken the message of `receipt`, or refuses it with `reason` (5.0 only).
+    ///
+    /// Answers leave in the order of their messages: one that is not acknowledged holds back those behind it.
+    pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) {
+        if let Some(link) = &mut self.link {
+            link.answers.acknowledge(receipt, reason, None);
+        }
+    }
+
+    /// Ends the connection with DISCONNECT, and the session's work: further commands are refused.
+    ///
+    /// What was not written yet is not sent; [`ClientSession::unfinished`] names it.
+    pub fn disconnect(&mut self, reason: ReasonCode) {
+        self.finished = true;
+        self.close(CloseReason::Local(reason));
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        ticket
+    }
+}
+
+/// Why the server would not take such a message. [MQTT-3.2.2-11] [MQTT-3.2.2-14]
+pub(super) fn unsupported(server: &ServerLimits, qos: QoS, retain: bool) -> Option<PublishError> {
+    if qos > server.maximum_qos {
+        Some(PublishError::QoSNotSupported)
+    } else if retain && !server.retain_available {
+        Some(PublishError::RetainNotSupported)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,121 @@
+//! What each packet of the server means.
+
+use mqtt_codec::{AckRef, PacketRef, PacketType, PublishRef, QoS, ReasonCode};
+
+use super::{ClientSession, Link, Phase, State};
+use crate::error::{CloseReason, Violation};
+use crate::event::{ClientEvent, Received};
+use crate::incoming::Arrival;
+use crate::outgoing::Acked;
+use crate::time::Time;
+
+type Handled<'p> = Result<Option<Received<'p>>, Violation>;
+
+impl ClientSession {
+    /// A packet of the server. A message, or the server's DISCONNECT, comes back, borrowed from it; all else is
+    /// heard of from [`ClientSession::poll_event`].
+    ///
+    /// A packet that breaks a rule, or comes after the connection was given up, means nothing: then
+    /// [`ClientSession::close_reason`] says why.
+    pub fn handle_packet<'p>(&mut self, now: Time, packet: &PacketRef<'p>) -> Option<Received<'p>> {
+        let link = self.link.as_deref()?;
+        if link.closing.is_some() {
+            return None;
+        }
+        let handled = match link.phase {
+            Phase::Connected => self.handle_in_connection(packet),
+            _ => self.handle_before_connack(now, packet),
+        };
+        handled.unwrap_or_else(|violation| {
+            self.close(CloseReason::Violation(violation));
+            None
+        })
+    }
+
+    fn handle_before_connack<'p>(&mut self, now: Time, packet: &PacketRef<'p>) -> Handled<'p> {
+        match packet {
+            PacketRef::ConnAck(connack) => self.handle_connack(now, connack).map(|()| None),
+            PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
+            other => Err(Violation::BeforeConnAck(other.packet_type())),
+        }
+    }
+
+    fn handle_in_connection<'p>(&mut self, packet: &PacketRef<'p>) -> Handled<'p> {
+        let Some(link) = self.link.as_deref_mut() else { return Ok(None) };
+        let State { outgoing, incoming, effects } = &mut self.state;
+        match packet {
+            PacketRef::Publish(publish) => handle_publish(&mut self.state, link, publish),
+            PacketRef::PubAck(ack) => {
+                let acked = outgoing.handle_puback(ack, &mut link.window)?;
+                self.acknowledged(ack, acked)
+            }
+            PacketRef::PubRec(ack) => {
+                let acked = outgoing.handle_pubrec(ack, &mut link.window, effects)?;
+                self.acknowledged(ack, acked)
+            }
+            PacketRef::PubComp(ack) => {
+                let acked = outgoing.handle_pubcomp(ack, &mut link.window, effects)?;
+                self.acknowledged(ack, acked)
+            }
+            PacketRef::PubRel(ack) => {
+                incoming.handle_pubrel(ack.id, &mut link.answers, effects);
+                Ok(None)
+            }
+            PacketRef::SubAck(suback) => {
+                let reasons = suback.reasons.to_vec();
+                self.requests.handle_suback(suback.id, reasons, &mut outgoing.ids, &mut self.events)?;
+                Ok(None)
+            }
+            PacketRef::UnsubAck(unsuback) => {
+                let reasons = unsuback.reasons.to_vec();
+                self.requests.handle_unsuback(unsuback.id, reasons, &mut outgoing.ids, &mut self.events)?;
+                Ok(None)
+            }
+            PacketRef::PingResp => {
+                link.ping.answered();
+                Ok(None)
+            }
+            PacketRef::Disconnect(disconnect) if self.version.is_v5() => {
+                link.closing = Some(CloseReason::Peer(disconnect.reason));
+                Ok(Some(Received::Disconnect(*disconnect)))
+            }
+            // [MQTT-3.2.0-2]
+            PacketRef::ConnAck(_) => Err(Violation::Second(PacketType::ConnAck)),
+            PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
+            PacketRef::Connect(_)
+            | PacketRef::Subscribe(_)
+            | PacketRef::Unsubscribe(_)
+            | PacketRef::PingReq
+            | PacketRef::Disconnect(_) => Err(Violation::WrongDirection(packet.packet_type())),
+        }
+    }
+
+    /// Passes on what an acknowledgement meant, and answers PUBREC.
+    fn acknowledged<'p>(&mut self, ack: &AckRef<'_>, acked: Acked) -> Handled<'p> {
+        let Some(link) = self.link.as_deref_mut() else { return Ok(None) };
+        match acked {
+            Acked::Completed(ticket, reason) => {
+                self.events.push_back(ClientEvent::Acknowledged(ticket, reason));
+            }
+            Acked::Release(ticket, wait) => {
+                link.answers.release(ack.id, ReasonCode::Success, wait);
+                self.events.push_back(ClientEvent::Taken(ticket));
+            }
+            Acked::Unknown => {}
+        }
+        Ok(None)
+    }
+}
+
+fn handle_publish<'p>(state: &mut State, link: &mut Link, publish: &PublishRef<'p>) -> Handled<'p> {
+    let State { incoming, effects, .. } = state;
+    if publish.delivery.qos() == QoS::AtMostOnce {
+        return Ok(Some(Received::Message { publish: *publish, receipt: None }));
+    }
+    let arrival =
+        incoming.handle_publish(publish.delivery, link.receive_maximum, &mut link.answers, effects)?;
+    Ok(match arrival {
+        Arrival::New(receipt) => Some(Received::Message { publish: *publish, receipt }),
+        Arrival::Repeated => None,
+    })
+}

@@ -1,0 +1,211 @@
+//! SUBSCRIBE and UNSUBSCRIBE: sent in order, matched with their answers, sent again on the next connection.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use mqtt_codec::{
+    List, PacketId, PacketRef, PacketType, ReasonCode, SubscribeRef, Subscription, SubscriptionId,
+    SubscriptionOptions, TopicFilter, UnsubscribeRef, UserProperties,
+};
+
+use super::ServerLimits;
+use crate::error::{SubscribeError, Violation};
+use crate::event::{ClientEvent, Ticket};
+use crate::ids::PacketIds;
+use crate::transmit::Transmit;
+use crate::window::Window;
+
+/// Filters in one SUBSCRIBE that the session makes by itself.
+const FILTERS_PER_SUBSCRIBE: usize = 32;
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    Subscribe { filters: Vec<Subscription>, subscription_id: Option<SubscriptionId> },
+    Unsubscribe { filters: Vec<TopicFilter> },
+}
+
+#[derive(Debug)]
+struct Pending {
+    /// `None` for a request that the session made by itself.
+    ticket: Option<Ticket>,
+    request: Request,
+    /// The identifier on this connection, once it is sent.
+    id: Option<PacketId>,
+}
+
+/// Requests that the server has not answered, oldest first, and the subscriptions that it has granted.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    pending: VecDeque<Pending>,
+    granted: BTreeMap<TopicFilter, (SubscriptionOptions, Option<SubscriptionId>)>,
+}
+
+impl Requests {
+    pub(super) fn push(&mut self, ticket: Ticket, request: Request) {
+        self.pending.push_back(Pending { ticket: Some(ticket), request, id: None });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(super) fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        self.pending.iter().filter_map(|pending| pending.ticket)
+    }
+
+    /// Identifiers are free again: the requests are sent anew, with new ones.
+    pub(super) fn handle_disconnected(&mut self, ids: &mut PacketIds) {
+        for pending in &mut self.pending {
+            if let Some(id) = pending.id.take() {
+                ids.give_back(id);
+            }
+        }
+        self.pending.retain(|pending| pending.ticket.is_some());
+    }
+
+    /// The server has forgotten the session: asks for every subscription that it had granted, before all else.
+    pub(super) fn subscribe_again(&mut self) {
+        let mut by_id: BTreeMap<Option<u32>, Vec<Subscription>> = BTreeMap::new();
+        for (filter, (options, id)) in &self.granted {
+            let subscription = Subscription { filter: filter.clone(), options: *options };
+            by_id.entry(id.map(SubscriptionId::get)).or_default().push(subscription);
+        }
+        for (id, filters) in by_id.into_iter().rev() {
+            for filters in filters.chunks(FILTERS_PER_SUBSCRIBE).rev() {
+                let subscription_id = id.and_then(SubscriptionId::new);
+                let request = Request::Subscribe { filters: filters.to_vec(), subscription_id };
+                self.pending.push_front(Pending { ticket: None, request, id: None });
+            }
+        }
+    }
+
+    /// Sends what was not sent on this connection.
+    pub(super) fn transmit(
+        &mut self,
+        window: &Window,
+        server: &ServerLimits,
+        ids: &mut PacketIds,
+        out: &mut impl Transmit,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let mut index = 0;
+        while let Some(pending) = self.pending.get_mut(index) {
+            if pending.id.is_some() {
+                index += 1;
+                continue;
+            }
+            if !out.has_room() {
+                return;
+            }
+            let Some(id) = ids.take() else { return };
+            match send(&pending.request, id, window, server, out) {
+                Ok(()) => {
+                    pending.id = Some(id);
+                    index += 1;
+                }
+                Err(error) => {
+                    ids.give_back(id);
+                    if let Some(Pending { ticket: Some(ticket), .. }) = self.pending.remove(index) {
+                        events.push_back(ClientEvent::RequestFailed(ticket, error));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn handle_suback(
+        &mut self,
+        id: PacketId,
+        reasons: Vec<ReasonCode>,
+        ids: &mut PacketIds,
+        events: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), Violation> {
+        let Some(pending) = self.take(id, ids) else { return Ok(()) };
+        let Request::Subscribe { filters, subscription_id } = pending.request else {
+            return Err(Violation::WrongDirection(PacketType::SubAck));
+        };
+        if filters.len() != reasons.len() {
+            return Err(Violation::ReasonCount(PacketType::SubAck));
+        }
+        for (subscription, reason) in filters.into_iter().zip(&reasons) {
+            if reason.is_error() {
+                self.granted.remove(&subscription.filter);
+            } else {
+                self.granted.insert(subscription.filter, (subscription.options, subscription_id));
+            }
+        }
+        if let Some(ticket) = pending.ticket {
+            events.push_back(ClientEvent::Subscribed(ticket, reasons));
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_unsuback(
+        &mut self,
+        id: PacketId,
+        reasons: Vec<ReasonCode>,
+        ids: &mut PacketIds,
+        events: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), Violation> {
+        let Some(pending) = self.take(id, ids) else { return Ok(()) };
+        let Request::Unsubscribe { filters } = pending.request else {
+            return Err(Violation::WrongDirection(PacketType::UnsubAck));
+        };
+        // 3.x has no codes
+        if !reasons.is_empty() && filters.len() != reasons.len() {
+            return Err(Violation::ReasonCount(PacketType::UnsubAck));
+        }
+        for filter in filters {
+            self.granted.remove(&filter);
+        }
+        if let Some(ticket) = pending.ticket {
+            events.push_back(ClientEvent::Unsubscribed(ticket, reasons));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, id: PacketId, ids: &mut PacketIds) -> Option<Pending> {
+        let index = self.pending.iter().position(|pending| pending.id == Some(id))?;
+        ids.give_back(id);
+        self.pending.remove(index)
+    }
+}
+
+/// Writes the request, unless this server does not take it.
+fn send(
+    request: &Request,
+    id: PacketId,
+    window: &Window,
+    server: &ServerLimits,
+    out: &mut impl Transmit,
+) -> Result<(), SubscribeError> {
+    let packet = match request {
+        Request::Subscribe { filters, subscription_id } => {
+            let refused = filters.iter().any(|subscription| {
+                let filter = subscription.filter.view();
+                (filter.has_wildcard() && !server.wildcards)
+                    || (!matches!(filter.share(), Ok(None)) && !server.shared)
+            });
+            if refused || (subscription_id.is_some() && !server.subscription_ids) {
+                return Err(SubscribeError::NotSupported);
+            }
+            PacketRef::Subscribe(SubscribeRef {
+                id,
+                subscription_id: *subscription_id,
+                user_properties: UserProperties::EMPTY,
+                filters: List::new(filters),
+            })
+        }
+        Request::Unsubscribe { filters } => PacketRef::Unsubscribe(UnsubscribeRef {
+            id,
+            user_properties: UserProperties::EMPTY,
+            filters: List::new(filters),
+        }),
+    };
+    let len = packet.encoded_len(window.version).map_err(|_| SubscribeError::NotEncodable)?;
+    if len > window.maximum_packet_size as usize {
+        return Err(SubscribeError::PacketTooLarge);
+    }
+    packet.encode(window.version, out).map_err(|_| SubscribeError::NotEncodable)
+}

@@ -1,0 +1,69 @@
+//! What a session tells its driver.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use mqtt_codec::{ConnAck, DisconnectRef, PublishRef, ReasonCode, SubscribeRef, UnsubscribeRef, Will};
+
+use crate::error::PublishError;
+
+/// Names one operation of a client towards its caller, over any number of connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Names one received message of QoS 1 or 2 until it is acknowledged. Means nothing to a later connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    pub(crate) generation: u32,
+    pub(crate) number: u64,
+}
+
+/// What a packet is to the driver, borrowed from it. At most one for each packet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Received<'a> {
+    /// A message. One with a receipt is owed an acknowledgement: call `acknowledge` once it is taken.
+    Message {
+        /// The packet, its topic filled in.
+        publish: PublishRef<'a>,
+        /// What to acknowledge; `None` at QoS 0.
+        receipt: Option<Receipt>,
+    },
+    /// Server: a request to answer with `answer_subscribe`.
+    Subscribe(SubscribeRef<'a>),
+    /// Server: a request to answer with `answer_unsubscribe`.
+    Unsubscribe(UnsubscribeRef<'a>),
+    /// The peer ends the connection on purpose.
+    Disconnect(DisconnectRef<'a>),
+}
+
+/// What a client's session tells its driver besides messages.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The server accepted the connection.
+    Connected(Box<ConnAck>),
+    /// The first byte of the PUBLISH is in the driver's buffer; at QoS 0 nothing more will be heard of it.
+    Written(Ticket),
+    /// QoS 2: the server has the message. It will not be sent again.
+    Taken(Ticket),
+    /// The message is acknowledged: PUBACK or PUBCOMP, or a refusal.
+    Acknowledged(Ticket, ReasonCode),
+    /// The message will not be delivered.
+    Dropped(Ticket, PublishError),
+    /// The server's answer to SUBSCRIBE: a code for each filter.
+    Subscribed(Ticket, Vec<ReasonCode>),
+    /// The server's answer to UNSUBSCRIBE: a code for each filter; none in 3.x.
+    Unsubscribed(Ticket, Vec<ReasonCode>),
+    /// The request cannot be sent to this server.
+    RequestFailed(Ticket, crate::SubscribeError),
+}
+
+/// What a server's session tells its driver besides packets.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// The Will is due: publish it now.
+    Will(Box<Will>),
+    /// The session has ended: remove its subscriptions and the session itself.
+    Ended,
+}

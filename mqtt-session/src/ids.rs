@@ -1,0 +1,147 @@
+//! Packet Identifiers: which are in use, and which comes next.
+
+use alloc::collections::BTreeMap;
+
+use mqtt_codec::PacketId;
+
+/// A set of identifiers, 64 to a map entry: identifiers in use lie close together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IdSet {
+    words: BTreeMap<u16, u64>,
+    len: usize,
+}
+
+impl IdSet {
+    /// Whether `id` was not in the set before.
+    pub(crate) fn insert(&mut self, id: PacketId) -> bool {
+        let (word, bit) = place(id);
+        let bits = self.words.entry(word).or_insert(0);
+        if *bits & bit != 0 {
+            return false;
+        }
+        *bits |= bit;
+        self.len += 1;
+        true
+    }
+
+    /// Whether `id` was in the set.
+    pub(crate) fn remove(&mut self, id: PacketId) -> bool {
+        let (word, bit) = place(id);
+        let Some(bits) = self.words.get_mut(&word) else { return false };
+        if *bits & bit == 0 {
+            return false;
+        }
+        *bits &= !bit;
+        if *bits == 0 {
+            self.words.remove(&word);
+        }
+        self.len -= 1;
+        true
+    }
+
+    pub(crate) fn contains(&self, id: PacketId) -> bool {
+        let (word, bit) = place(id);
+        self.words.get(&word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// All identifiers, smallest first.
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = PacketId> {
+        self.words.iter().flat_map(|(&word, &bits)| {
+            (0..64)
+                .filter(move |bit| bits >> bit & 1 == 1)
+                .filter_map(move |bit| PacketId::new(word << 6 | bit))
+        })
+    }
+}
+
+fn place(id: PacketId) -> (u16, u64) {
+    (id.get() >> 6, 1 << (id.get() & 63))
+}
+
+/// Gives identifiers that are not in use, to every kind of packet that one side numbers. [MQTT-2.2.1-3]
+#[derive(Clone, Debug)]
+pub(crate) struct PacketIds {
+    used: IdSet,
+    next: PacketId,
+}
+
+impl Default for PacketIds {
+    fn default() -> Self {
+        Self { used: IdSet::default(), next: PacketId::MIN }
+    }
+}
+
+impl PacketIds {
+    /// Identifiers that exist.
+    const ALL: usize = u16::MAX as usize;
+
+    /// The next free identifier, which is in use from now on; `None` if all are.
+    pub(crate) fn take(&mut self) -> Option<PacketId> {
+        if self.used.len() == Self::ALL {
+            return None;
+        }
+        let mut id = self.next;
+        while !self.used.insert(id) {
+            id = id.next();
+        }
+        self.next = id.next();
+        Some(id)
+    }
+
+    /// Frees `id`.
+    pub(crate) fn give_back(&mut self, id: PacketId) {
+        self.used.remove(id);
+    }
+
+    #[cfg(test)]
+    fn in_use(&self, id: PacketId) -> bool {
+        self.used.contains(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(value: u16) -> PacketId {
+        PacketId::new(value).unwrap()
+    }
+
+    #[test]
+    fn mqtt_5_0__2_2_1_3_an_identifier_in_use_is_not_given_again() {
+        let mut ids = PacketIds::default();
+        let first = ids.take().unwrap();
+        for _ in 0..65_534 {
+            assert_ne!(ids.take().unwrap(), first);
+        }
+        assert_eq!(ids.take(), None);
+        ids.give_back(id(700));
+        assert_eq!(ids.take(), Some(id(700)));
+        assert!(ids.in_use(id(700)));
+    }
+
+    #[test]
+    fn a_set_knows_its_members_and_shrinks_to_nothing() {
+        let mut set = IdSet::default();
+        for value in [1, 63, 64, 65_535] {
+            assert!(set.insert(id(value)));
+            assert!(!set.insert(id(value)));
+        }
+        assert_eq!(set.iter().map(PacketId::get).collect::<alloc::vec::Vec<_>>(), [1, 63, 64, 65_535]);
+        for value in [1, 63, 64, 65_535] {
+            assert!(set.contains(id(value)));
+            assert!(set.remove(id(value)));
+            assert!(!set.remove(id(value)));
+        }
+        assert_eq!(set, IdSet::default());
+    }
+}

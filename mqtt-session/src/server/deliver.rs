@@ -1,0 +1,144 @@
+//! A message for this client: written at once if nothing stands in its way, else queued.
+
+use mqtt_codec::{Delivery, List, PacketId, PublishRef, QoS, SubscriptionId};
+
+use super::{Link, ServerSession, State};
+use crate::error::DropReason;
+use crate::event::Ticket;
+use crate::outgoing::{Progress, Queued, delivery, remaining};
+use crate::time::Time;
+use crate::transmit::{Outbound, Transmit};
+
+/// What the matching subscriptions of one client say of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Matched<'m> {
+    /// The highest QoS that was granted. [MQTT-3.3.4-2]
+    pub qos: QoS,
+    /// RETAIN towards this client: of a retained message that a SUBSCRIBE asked for, or as published.
+    pub retain: bool,
+    /// The identifiers of the subscriptions that have one. [MQTT-3.3.4-4]
+    pub subscription_ids: &'m [SubscriptionId],
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Its PUBLISH is in the client's output.
+    Written,
+    /// It waits in the session.
+    Queued,
+    /// It was dropped, and counted.
+    Dropped(DropReason),
+}
+
+impl ServerSession {
+    /// Delivers a message that matched, at the lower of its own and the granted QoS. [MQTT-3.8.4-8]
+    ///
+    /// `out` is the client's output, `None` if it has no connection. At QoS 0 a message that can be written now
+    /// costs no allocation.
+    #[inline]
+    pub fn deliver<O: Transmit>(
+        &mut self,
+        now: Time,
+        message: &mut Outbound<'_>,
+        matched: &Matched<'_>,
+        out: Option<&mut O>,
+    ) -> Delivered {
+        let qos = message.qos.min(matched.qos);
+        if let (Some(link), Some(out)) = (self.link.as_deref_mut(), out)
+            && link.takes_directly(&self.state)
+            && out.has_room()
+            && let Some(delivered) = write_now(now, &mut self.state, link, message, matched, qos, out)
+        {
+            if let Delivered::Dropped(reason) = delivered {
+                self.drops.count(reason, 1);
+            }
+            return delivered;
+        }
+        self.queue(message, matched, qos)
+    }
+
+    fn queue(&mut self, message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Delivered {
+        let connected = self.link.as_ref().is_some_and(|link| link.closing.is_none());
+        let drops = &mut self.drops;
+        let kept = if qos == QoS::AtMostOnce && !connected {
+            Err(DropReason::Offline)
+        } else {
+            let queued = to_queue(message, matched, qos);
+            self.state.outgoing.enqueue(queued, |_, progress| {
+                if let Progress::Dropped(reason) = progress {
+                    drops.count(reason, 1);
+                }
+            })
+        };
+        match kept {
+            Ok(()) => Delivered::Queued,
+            Err(reason) => {
+                drops.count(reason, 1);
+                Delivered::Dropped(reason)
+            }
+        }
+    }
+}
+
+impl Link {
+    /// Whether a message written now overtakes nothing.
+    fn takes_directly(&self, state: &State) -> bool {
+        self.closing.is_none() && self.connack.is_none() && state.outgoing.is_clear(&self.window)
+    }
+}
+
+/// Writes the PUBLISH; `None` if it has to wait after all.
+fn write_now(
+    now: Time,
+    state: &mut State,
+    link: &mut Link,
+    message: &mut Outbound<'_>,
+    matched: &Matched<'_>,
+    qos: QoS,
+    out: &mut impl Transmit,
+) -> Option<Delivered> {
+    // aliases change with each packet, and a QoS 2 identifier may have to be stored first: the queue knows how
+    if link.window.aliases.is_some() || (qos == QoS::ExactlyOnce && state.effects.is_enabled()) {
+        return None;
+    }
+    if message.expires.is_some_and(|expires| expires <= now) {
+        return Some(Delivered::Dropped(DropReason::Expired));
+    }
+    let id = match qos {
+        QoS::AtMostOnce => PacketId::MIN,
+        _ if link.window.is_full() => return None,
+        _ => state.outgoing.ids.take()?,
+    };
+    let publish = PublishRef {
+        message: *message.message(),
+        delivery: delivery(qos, id, false),
+        retain: matched.retain,
+        expiry: remaining(message.expires, now),
+        alias: None,
+        subscription_ids: List::new(matched.subscription_ids),
+    };
+    let written = link.window.fits(&publish) && message.write(&publish, link.window.version, out);
+    if !written {
+        if publish.delivery != Delivery::AtMostOnce {
+            state.outgoing.ids.give_back(id);
+        }
+        return Some(Delivered::Dropped(DropReason::TooLarge));
+    }
+    if qos != QoS::AtMostOnce {
+        let queued = to_queue(message, matched, qos);
+        state.outgoing.began(id, queued, &mut link.window);
+    }
+    Some(Delivered::Written)
+}
+
+fn to_queue(message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Queued {
+    Queued {
+        message: message.share(),
+        qos,
+        retain: matched.retain,
+        expires: message.expires,
+        subscription_ids: matched.subscription_ids.into(),
+        ticket: Ticket::default(),
+    }
+}

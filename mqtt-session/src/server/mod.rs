@@ -1,0 +1,271 @@
+//! The server's session of one client: it outlives connections, and decides what each of them says.
+//!
+//! ```text
+//!            attach                    handle_disconnected, DISCONNECT, timeout
+//! Away ------------------> Connected ------------------------------------------> Away
+//!   \__ session expiry: Ended                          will delay: Will __/
+//! ```
+
+mod connect;
+mod deliver;
+mod end;
+mod packets;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use mqtt_codec::{ConnAck, DecodeError, DisconnectRef, PacketId, PacketRef, ReasonCode, Version, Will};
+
+use crate::config::ServerConfig;
+use crate::error::{CloseReason, DropReason};
+use crate::event::{Receipt, ServerEvent};
+use crate::incoming::{Answers, Incoming};
+use crate::keep_alive::Silence;
+use crate::outgoing::{Outgoing, Progress};
+use crate::store::{Effects, StoreEffect, StoreSeq};
+use crate::time::{Time, earliest};
+use crate::transmit::Transmit;
+use crate::window::Window;
+
+pub use connect::Attached;
+pub use deliver::{Delivered, Matched};
+
+/// The session that a server keeps for one client identifier.
+///
+/// Methods come in four groups. **Inputs** say what happened (`attach`, `handle_*`) and cannot fail. **Commands**
+/// say what the broker wants (`deliver`, `acknowledge`, `answer_*`, `disconnect`). **Outputs** are pulled
+/// (`poll_*`) after any of the two, until there is nothing more. **Questions** change nothing. Any order of
+/// calls is allowed.
+#[derive(Debug)]
+pub struct ServerSession {
+    state: State,
+    link: Option<Box<Link>>,
+    life: Life,
+    drops: Drops,
+}
+
+/// What the standard calls Session State, except the subscriptions, which the broker's router holds.
+#[derive(Debug)]
+struct State {
+    outgoing: Outgoing,
+    incoming: Incoming,
+    effects: Effects,
+}
+
+/// What belongs to one network connection and ends with it.
+#[derive(Debug)]
+struct Link {
+    window: Window,
+    answers: Answers,
+    silence: Silence,
+    receive_maximum: usize,
+    replies: usize,
+    connack: Option<Box<ConnAck>>,
+    pings: u32,
+    /// Set when the connection must end; a last DISCONNECT may still be owed.
+    closing: Option<CloseReason>,
+    goodbye: Option<ReasonCode>,
+}
+
+/// How long the session lives without a connection, and what happens then.
+#[derive(Debug, Default)]
+struct Life {
+    /// Session Expiry Interval in seconds.
+    expiry: u32,
+    /// Session Expiry Interval of CONNECT.
+    connect_expiry: u32,
+    will: Option<Box<Will>>,
+    will_at: Option<Time>,
+    /// The Will of the session before this one.
+    overdue: Option<Box<Will>>,
+    ends_at: Option<Time>,
+    will_due: bool,
+    ended: bool,
+    generation: u32,
+}
+
+/// Messages that were not delivered, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops([u32; DropReason::ALL.len()]);
+
+impl Drops {
+    /// How many for this reason.
+    pub fn get(&self, reason: DropReason) -> u32 {
+        self.0.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// How many for all reasons.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|count| u64::from(*count)).sum()
+    }
+
+    fn count(&mut self, reason: DropReason, messages: u32) {
+        if let Some(count) = self.0.get_mut(reason as usize) {
+            *count = count.saturating_add(messages);
+        }
+    }
+}
+
+impl ServerSession {
+    /// A session without a connection and without a past.
+    pub fn new(config: &ServerConfig) -> Self {
+        let state = State {
+            outgoing: Outgoing::new(config.queue),
+            incoming: Incoming::default(),
+            effects: Effects::new(config.store),
+        };
+        Self { state, link: None, life: Life::default(), drops: Drops::default() }
+    }
+
+    /// The next packets for the client, as long as `out` has room.
+    ///
+    /// CONNACK comes first, then answers, then what an earlier connection left open, then new messages. What
+    /// depends on an effect that is not stored waits.
+    pub fn poll_transmit(&mut self, now: Time, out: &mut impl Transmit) {
+        let Some(link) = self.link.as_deref_mut() else { return };
+        let version = link.window.version;
+        if let Some(connack) = link.connack.take() {
+            let written = PacketRef::ConnAck(connack.view()).encode(version, out);
+            debug_assert!(written.is_ok(), "CONNACK: {written:?}");
+        }
+        if let Some(reason) = link.goodbye.take() {
+            let disconnect = DisconnectRef::new(reason);
+            // a 3.x server has no DISCONNECT: the connection just ends
+            if version.is_v5() && PacketRef::Disconnect(disconnect).encode(version, out).is_err() {
+                debug_assert!(false, "DISCONNECT with {reason}");
+            }
+        }
+        if link.closing.is_some() {
+            return;
+        }
+        while link.pings > 0 && out.has_room() {
+            link.pings -= 1;
+            out.put(&[0xD0, 0]);
+        }
+        let State { outgoing, incoming, effects } = &mut self.state;
+        link.answers.transmit(incoming, effects, out);
+        let drops = &mut self.drops;
+        outgoing.transmit(now, &mut link.window, effects, out, |_, progress| {
+            if let Progress::Dropped(reason) = progress {
+                drops.count(reason, 1);
+            }
+        });
+    }
+
+    /// The next event of the session's life.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        if let Some(will) = self.life.overdue.take() {
+            return Some(ServerEvent::Will(will));
+        }
+        if core::mem::take(&mut self.life.will_due)
+            && let Some(will) = self.life.will.take()
+        {
+            return Some(ServerEvent::Will(will));
+        }
+        core::mem::take(&mut self.life.ended).then_some(ServerEvent::Ended)
+    }
+
+    /// When [`ServerSession::handle_timeout`] wants to be called; asked again at that time it may say later.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let silence =
+            self.link.as_ref().filter(|link| link.closing.is_none()).and_then(|link| link.silence.deadline());
+        earliest(silence, earliest(self.life.will_at, self.life.ends_at))
+    }
+
+    /// The next effect to store; in the order of their numbers.
+    pub fn poll_store(&mut self) -> Option<StoreEffect> {
+        self.state.effects.poll()
+    }
+
+    /// Everything up to `seq` is stored: what was held for it may be sent.
+    pub fn handle_stored(&mut self, seq: StoreSeq) {
+        self.state.effects.handle_stored(seq);
+    }
+
+    /// A number for something that the driver stores itself, and that an answer then waits for; `None` if the
+    /// session has no store.
+    pub fn reserve_store_seq(&mut self) -> Option<StoreSeq> {
+        self.state.effects.reserve()
+    }
+
+    /// The application has taken the message of `receipt`, or refuses it with `reason`, once `wait` is stored.
+    ///
+    /// A receipt of an earlier connection is passed over: the client will send the message again.
+    pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode, wait: Option<StoreSeq>) {
+        if let Some(link) = &mut self.link {
+            link.answers.acknowledge(receipt, reason, wait);
+        }
+    }
+
+    /// Answers SUBSCRIBE with a code for each filter, in their order. [MQTT-3.8.4-6]
+    pub fn answer_subscribe(&mut self, id: PacketId, reasons: Vec<ReasonCode>, wait: Option<StoreSeq>) {
+        if let Some(link) = &mut self.link {
+            link.answers.answer_subscribe(id, reasons.into(), wait);
+        }
+    }
+
+    /// Answers UNSUBSCRIBE with a code for each filter, in their order. [MQTT-3.10.4-5]
+    pub fn answer_unsubscribe(&mut self, id: PacketId, reasons: Vec<ReasonCode>, wait: Option<StoreSeq>) {
+        if let Some(link) = &mut self.link {
+            link.answers.answer_unsubscribe(id, reasons.into(), wait);
+        }
+    }
+
+    /// The bytes of the client are no packet: the connection ends, with DISCONNECT in 5.0.
+    pub fn handle_malformed(&mut self, error: DecodeError) {
+        self.close(CloseReason::Malformed(error));
+    }
+
+    /// Whether the driver should read: false while so many answers wait that the client must read first.
+    pub fn wants_read(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| {
+            link.closing.is_none() && link.answers.waiting() + (link.pings as usize) < link.replies
+        })
+    }
+
+    /// Whether a connection is attached, closing or not.
+    pub const fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Why the connection must end: flush what [`ServerSession::poll_transmit`] gave, close, then call
+    /// [`ServerSession::handle_disconnected`].
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.link.as_ref().and_then(|link| link.closing)
+    }
+
+    /// The version of the attached connection.
+    pub fn version(&self) -> Option<Version> {
+        self.link.as_ref().map(|link| link.window.version)
+    }
+
+    /// Whether the session would be kept if the connection ended now.
+    pub const fn is_persistent(&self) -> bool {
+        self.life.expiry > 0
+    }
+
+    /// Messages that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.state.outgoing.queued()
+    }
+
+    /// Bytes of topics and payloads that wait to be sent.
+    pub const fn queued_bytes(&self) -> usize {
+        self.state.outgoing.queued_bytes()
+    }
+
+    /// Messages of QoS 1 and 2 that were sent and are not acknowledged.
+    pub fn in_flight(&self) -> usize {
+        self.state.outgoing.in_flight()
+    }
+
+    /// Identifiers of QoS 2 that the client has not released.
+    pub const fn unreleased(&self) -> usize {
+        self.state.incoming.unreleased()
+    }
+
+    /// Messages of this session that were dropped since it began.
+    pub const fn drops(&self) -> Drops {
+        self.drops
+    }
+}

@@ -1,0 +1,107 @@
+//! What each packet of the client means.
+
+use mqtt_codec::{AckRef, DisconnectRef, PacketRef, PacketType, PublishRef, ReasonCode};
+
+use super::{Link, ServerSession, State};
+use crate::error::{CloseReason, Violation};
+use crate::event::Received;
+use crate::incoming::Arrival;
+use crate::outgoing::Acked;
+use crate::time::Time;
+
+impl ServerSession {
+    /// A packet of the client. What it means to the broker comes back, borrowed from it.
+    ///
+    /// A packet that breaks a rule, or comes after the connection was given up, means nothing: then
+    /// [`ServerSession::close_reason`] says why.
+    #[inline]
+    pub fn handle_packet<'p>(&mut self, now: Time, packet: &PacketRef<'p>) -> Option<Received<'p>> {
+        let link = self.link.as_deref_mut()?;
+        if link.closing.is_some() {
+            return None;
+        }
+        link.silence.heard(now);
+        let handled = match packet {
+            PacketRef::Publish(publish) => handle_publish(&mut self.state, link, publish),
+            PacketRef::PubAck(ack) => handle_puback(&mut self.state, link, ack),
+            PacketRef::PubRec(ack) => handle_pubrec(&mut self.state, link, ack),
+            PacketRef::PubRel(ack) => {
+                let State { incoming, effects, .. } = &mut self.state;
+                incoming.handle_pubrel(ack.id, &mut link.answers, effects);
+                Ok(None)
+            }
+            PacketRef::PubComp(ack) => handle_pubcomp(&mut self.state, link, ack),
+            PacketRef::Subscribe(subscribe) => Ok(Some(Received::Subscribe(*subscribe))),
+            PacketRef::Unsubscribe(unsubscribe) => Ok(Some(Received::Unsubscribe(*unsubscribe))),
+            PacketRef::PingReq => {
+                link.pings += 1;
+                Ok(None)
+            }
+            PacketRef::Disconnect(disconnect) => self.handle_disconnect(disconnect),
+            // [MQTT-3.1.0-2]
+            PacketRef::Connect(_) => Err(Violation::Second(PacketType::Connect)),
+            PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
+            PacketRef::ConnAck(_) | PacketRef::SubAck(_) | PacketRef::UnsubAck(_) | PacketRef::PingResp => {
+                Err(Violation::WrongDirection(packet.packet_type()))
+            }
+        };
+        handled.unwrap_or_else(|violation| {
+            self.close(CloseReason::Violation(violation));
+            None
+        })
+    }
+
+    fn handle_disconnect<'p>(
+        &mut self,
+        disconnect: &DisconnectRef<'p>,
+    ) -> Result<Option<Received<'p>>, Violation> {
+        if let Some(expiry) = disconnect.session_expiry {
+            // a session that was to end with its connection cannot be prolonged at its end
+            if self.life.connect_expiry == 0 && expiry.0 > 0 {
+                return Err(Violation::SessionExpiryRaised);
+            }
+            self.life.expiry = expiry.0;
+        }
+        // [MQTT-3.14.4-3] only a normal disconnection takes the Will back
+        if disconnect.reason == ReasonCode::Success {
+            self.life.will = None;
+        }
+        if let Some(link) = &mut self.link {
+            link.closing = Some(CloseReason::Peer(disconnect.reason));
+        }
+        Ok(Some(Received::Disconnect(*disconnect)))
+    }
+}
+
+type Handled<'p> = Result<Option<Received<'p>>, Violation>;
+
+fn handle_publish<'p>(state: &mut State, link: &mut Link, publish: &PublishRef<'p>) -> Handled<'p> {
+    let State { incoming, effects, .. } = state;
+    let arrival =
+        incoming.handle_publish(publish.delivery, link.receive_maximum, &mut link.answers, effects)?;
+    Ok(match arrival {
+        Arrival::New(receipt) => Some(Received::Message { publish: *publish, receipt }),
+        Arrival::Repeated => None,
+    })
+}
+
+fn handle_puback<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Handled<'p> {
+    state.outgoing.handle_puback(ack, &mut link.window)?;
+    Ok(None)
+}
+
+fn handle_pubrec<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Handled<'p> {
+    match state.outgoing.handle_pubrec(ack, &mut link.window, &mut state.effects)? {
+        Acked::Release(_, wait) => link.answers.release(ack.id, ReasonCode::Success, wait),
+        Acked::Unknown if !ack.reason.is_error() => {
+            link.answers.release(ack.id, ReasonCode::PacketIdentifierNotFound, None);
+        }
+        Acked::Completed(..) | Acked::Unknown => {}
+    }
+    Ok(None)
+}
+
+fn handle_pubcomp<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Handled<'p> {
+    state.outgoing.handle_pubcomp(ack, &mut link.window, &mut state.effects)?;
+    Ok(None)
+}

@@ -1,0 +1,47 @@
+//! What one connection allows its sender: how many messages are open, how large they are, which aliases.
+
+use bytes::Bytes;
+use mqtt_codec::{OutgoingAliases, PublishRef, Version};
+
+use crate::transmit::{Transmit, write_publish};
+
+/// The sender's view of a connection; ends with it.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pub(crate) version: Version,
+    /// Messages of QoS 1 and 2 that may be open: the peer's Receive Maximum, or less. [MQTT-4.9.0-1]
+    pub(crate) size: u16,
+    /// Messages that are open. [MQTT-4.9.0-2]
+    pub(crate) open: u16,
+    /// Exchanges, from the oldest, that this connection has seen.
+    pub(crate) sent: usize,
+    /// The peer's Maximum Packet Size.
+    pub(crate) maximum_packet_size: u32,
+    pub(crate) aliases: Option<OutgoingAliases>,
+}
+
+impl Window {
+    pub(crate) const fn is_full(&self) -> bool {
+        self.open >= self.size
+    }
+
+    /// Whether the peer takes a packet of this size. [MQTT-3.1.2-24] [MQTT-3.2.2-15]
+    pub(crate) fn fits(&self, publish: &PublishRef<'_>) -> bool {
+        // the common peer has no limit, and nothing needs to be counted
+        self.maximum_packet_size == u32::MAX
+            || publish.encoded_len(self.version).is_ok_and(|len| len <= self.maximum_packet_size as usize)
+    }
+
+    /// Appends `publish`, with an alias for its topic where the peer remembers one; false if it cannot be written.
+    pub(crate) fn write(
+        &mut self,
+        mut publish: PublishRef<'_>,
+        payload: &Bytes,
+        out: &mut impl Transmit,
+    ) -> bool {
+        if let Some(aliases) = &mut self.aliases {
+            aliases.assign(publish.message.topic).apply(&mut publish);
+        }
+        write_publish(&publish, payload, self.version, out)
+    }
+}
