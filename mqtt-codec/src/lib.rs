@@ -7,6 +7,8 @@ extern crate alloc;
 extern crate std;
 
 mod alias;
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 mod decoder;
 mod error;
 mod field;

@@ -1,0 +1,76 @@
+//! What the tests share: bytes from readable text, and packets built by hand.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use mqtt_codec::{DecodeError, Decoder, Packet, PacketRef, PacketType, Role, Rules, Version};
+
+/// Bytes from hex digits in any grouping and `'text in quotes'`.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, part) in text.split('\'').enumerate() {
+        if index % 2 == 1 {
+            bytes.extend_from_slice(part.as_bytes());
+            continue;
+        }
+        let digits: Vec<u8> = part
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .map(|character| character.to_digit(16).unwrap_or_else(|| panic!("{character} in {text}")) as u8)
+            .collect();
+        bytes.extend(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]));
+        assert!(digits.len().is_multiple_of(2), "half a byte in {text}");
+    }
+    bytes
+}
+
+/// A packet from its first byte and its body.
+pub(crate) fn frame(first: u8, body: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    frame.extend(varint(body.len()));
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// The shortest form of a variable byte integer.
+pub(crate) fn varint(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (value % 128) as u8;
+        value /= 128;
+        bytes.push(if value > 0 { low | 0x80 } else { low });
+        if value == 0 {
+            return bytes;
+        }
+    }
+}
+
+/// The first byte of packets of a type that have no choice of flags; QoS 0 for PUBLISH.
+pub(crate) fn first_byte(packet_type: PacketType) -> u8 {
+    (packet_type as u8) << 4 | packet_type.reserved_flags()
+}
+
+/// Who receives packets of this type; a server where both may.
+pub(crate) fn reader_of(packet_type: PacketType, version: Version) -> Role {
+    if packet_type.may_reach(Role::Server, version) { Role::Server } else { Role::Client }
+}
+
+/// Reads one packet alone, and as part of a connection: both must agree.
+pub(crate) fn decode(bytes: &[u8], version: Version, reader: Role) -> Result<Packet, DecodeError> {
+    let alone = PacketRef::decode(bytes, &Rules::new(version, reader)).map(|packet| packet.to_packet());
+    if reader == Role::Client {
+        let mut decoder = Decoder::client(version, Rules::MAX_PACKET_SIZE);
+        decoder.set_topic_alias_maximum(u16::MAX);
+        let connected = decoder.decode(bytes).map(|packet| packet.to_packet());
+        match (&alone, &connected) {
+            (Err(alone), Err(connected)) => assert_eq!(alone, connected),
+            (Ok(_), Ok(_)) => {}
+            _ => panic!("{alone:?} but in a connection {connected:?}"),
+        }
+    }
+    alone
+}
+
+/// The same cases in every run.
+pub(crate) fn seeded(cases: u32) -> proptest::test_runner::Config {
+    let rng_seed = proptest::test_runner::RngSeed::Fixed(20_190_307);
+    proptest::test_runner::Config { cases, rng_seed, ..Default::default() }
+}
