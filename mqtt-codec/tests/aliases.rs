@@ -108,7 +108,7 @@ fn outgoing_aliases_are_given_until_none_is_left_and_read_back() {
     ];
     for (name, expected) in rows {
         let topic = Topic::new(name).expect("a good topic");
-        let used = aliases.assign(&topic);
+        let used = aliases.assign(topic.view());
         assert_eq!(used, expected, "{name}");
         let publish = Publish {
             message: Message::new(topic, "p").into(),
@@ -127,5 +127,8 @@ fn outgoing_aliases_are_given_until_none_is_left_and_read_back() {
             other => panic!("{name}: {other:?}"),
         }
     }
-    assert_eq!(OutgoingAliases::new(0).assign(&Topic::new("a").expect("a good topic")), AliasUse::Topic);
+    assert_eq!(
+        OutgoingAliases::new(0).assign(Topic::new("a").expect("a good topic").view()),
+        AliasUse::Topic
+    );
 }
