@@ -229,10 +229,10 @@ impl Element for TopicFilter {
 impl Element for ReasonCode {
     type View<'a> = Self;
 
-    fn take(bytes: &mut &[u8], _: Version) -> Option<Self> {
+    fn take(bytes: &mut &[u8], version: Version) -> Option<Self> {
         let (first, rest) = bytes.split_first()?;
         *bytes = rest;
-        Self::from_wire(*first)
+        Self::from_list(*first, version)
     }
 
     fn view(&self) -> Self {

@@ -72,5 +72,5 @@ pub(crate) fn decode(bytes: &[u8], version: Version, reader: Role) -> Result<Pac
 /// The same cases in every run.
 pub(crate) fn seeded(cases: u32) -> proptest::test_runner::Config {
     let rng_seed = proptest::test_runner::RngSeed::Fixed(20_190_307);
-    proptest::test_runner::Config { cases, rng_seed, ..Default::default() }
+    proptest::test_runner::Config { cases, rng_seed, failure_persistence: None, ..Default::default() }
 }
