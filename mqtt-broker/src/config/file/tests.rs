@@ -1,0 +1,138 @@
+use super::*;
+use crate::config::ConfigError;
+
+const EXAMPLE: &str = include_str!("../../../mqtt-broker.toml");
+
+fn error(text: &str) -> String {
+    text.parse::<Config>().expect_err(text).to_string()
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    let config: Config = EXAMPLE.parse().expect("the example");
+    assert_eq!(config, Config { listeners: vec![Listener::LOOPBACK], ..Config::default() });
+    assert_eq!(config.check(), Ok(()));
+}
+
+#[test]
+fn the_example_names_every_setting() {
+    // Each setting of the example is changed in turn, so that none is there by name only.
+    let mut table = "";
+    let mut settings = 0;
+    for line in EXAMPLE.lines().filter(|line| !line.starts_with('#')) {
+        if line.starts_with('[') {
+            table = line;
+        }
+        let Some((name, value)) = line.split_once(" = ") else { continue };
+        let other = match value {
+            "false" => "true",
+            "\"drop-newest\"" => "\"drop-oldest\"",
+            "\"tcp://127.0.0.1:1883\"" => "\"tcp://127.0.0.1:1\"",
+            _ => "77",
+        };
+        let config: Config = format!("{table}\n{name} = {other}\n").parse().expect(line);
+        assert_ne!(config, Config::default(), "{line}");
+        settings += 1;
+    }
+    // A setting that is missing from the example: the error for an unknown one counts them.
+    let known = ["x = 1", "[limits]\nx = 1", "[session]\nx = 1", "[session.queue]\nx = 1"];
+    let tables_and_listener = 4;
+    let names: usize = known.map(|text| error(text).matches('`').count() / 2 - 1).iter().sum();
+    assert_eq!(settings, names - tables_and_listener + 1);
+}
+
+#[test]
+fn an_empty_text_says_the_defaults() {
+    assert_eq!("".parse::<Config>(), Ok(Config::default()));
+}
+
+#[test]
+fn quantities_may_be_numbers_or_have_units() {
+    let text = "sys_interval = 'off'
+        [limits]
+        connect_timeout = 3
+        linger = '250ms'
+        output = 4096
+        [session]
+        session_expiry_maximum = '7d'
+        session_expiry_v3 = 60
+        keep_alive_maximum = '5min'
+        maximum_packet_size = '64KiB'";
+    let config: Config = text.parse().expect("a configuration");
+    assert_eq!(config.sys_interval, Duration::ZERO);
+    assert_eq!(config.limits.connect_timeout, Duration::from_secs(3));
+    assert_eq!(config.limits.linger, Duration::from_millis(250));
+    assert_eq!(config.limits.output, 4096);
+    assert_eq!(config.session.session_expiry_maximum, 604_800);
+    assert_eq!(config.session.session_expiry_v3, 60);
+    assert_eq!(config.session.keep_alive_maximum, NonZeroU16::new(300));
+    assert_eq!(config.session.maximum_packet_size, 65_536);
+}
+
+#[test]
+fn every_listener_table_counts() {
+    let text = "[[listener]]\naddress = 'tcp://127.0.0.1:1'\n[[listener]]\naddress = 'mqtt://[::1]:2'";
+    let config: Config = text.parse().expect("a configuration");
+    let ports: Vec<u16> = config.listeners.iter().map(|listener| listener.address.port()).collect();
+    assert_eq!(ports, [1, 2]);
+}
+
+#[test]
+fn mistakes_are_told_with_their_line() {
+    for (text, start) in [
+        ("\nshard = 1", "line 2: unknown field `shard`, expected one of `listener`, `allow_anonymous`"),
+        ("[limits]\n\nconections = 1", "line 3: unknown field `conections`, expected one of `connections`"),
+        ("[session]\nqueue = { message = 1 }", "line 2: unknown field `message`"),
+        ("[session]\nstore = true", "line 2: unknown field `store`"),
+        ("[[listener]]\nadress = ''", "line 2: unknown field `adress`, expected `address`"),
+        ("[[listener]]\n\naddress = 'tls://h'", "line 3: cannot serve tls://h: tls is not supported yet"),
+        ("[[listener]]", "line 1: missing field `address`"),
+        ("shards = 0", "line 1: invalid value: integer `0`, expected a nonzero u16"),
+        ("shards = 1\nshards = 2", "line 2: duplicate key"),
+        ("shards = ", "line 1: "),
+        ("sys_interval = true", "line 1: invalid type: boolean `true`, expected a whole number"),
+        ("sys_interval = -1", "line 1: invalid value: integer `-1`, expected a whole number"),
+        ("sys_interval = '1 year'", "line 1: \"1 year\" is no duration: write for example"),
+        ("[limits]\noutput = '1 MB/s'", "line 2: \"1 MB/s\" is no size: write for example"),
+        ("[session]\nmaximum_packet_size = '4GiB'", "line 2: 4294967296 bytes are more than fit here"),
+        ("[session]\nkeep_alive_maximum = 0", "line 2: a keep alive lies between 1s and 65535s"),
+        ("[session]\nkeep_alive_maximum = '1d'", "line 2: a keep alive lies between 1s and 65535s"),
+        ("[session]\nsession_expiry_v3 = '50000d'", "line 2: the longest session expiry is"),
+        ("[session]\nsession_expiry_v3 = '1500ms'", "line 2: \"1500ms\" is not a whole number of seconds"),
+        ("[session.queue]\noverflow = 'block'", "line 2: unknown variant `block`, expected"),
+    ] {
+        let error = error(text);
+        assert!(error.starts_with(start), "{text}\n{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn values_that_cannot_be_together_are_refused() {
+    let open: Config = "[[listener]]\naddress = 'tcp://0.0.0.0'".parse().expect("a configuration");
+    assert!(matches!(open.check(), Err(ConfigError::Open { .. })));
+    assert_eq!(Config { allow_anonymous: true, ..open }.check(), Ok(()));
+
+    for (size, valid) in [(0, false), (1, true), (268_435_460, true), (268_435_461, false)] {
+        let config: Config =
+            format!("[session]\nmaximum_packet_size = {size}").parse().expect("a configuration");
+        assert_eq!(config.check().is_ok(), valid, "{size}");
+    }
+}
+
+#[test]
+fn a_file_is_named_in_its_errors() {
+    let missing = Path::new(env!("CARGO_MANIFEST_DIR")).join("no-such-file.toml");
+    let error = Config::read(&missing).expect_err("no file").to_string();
+    assert!(
+        error.starts_with("cannot read the configuration ") && error.contains("no-such-file.toml"),
+        "{error}"
+    );
+
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let error = Config::read(&manifest).expect_err("another kind of file").to_string();
+    assert!(error.contains("Cargo.toml, line ") && error.contains(": unknown field `"), "{error}");
+
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("mqtt-broker.toml");
+    assert!(Config::read(&example).is_ok());
+}

@@ -1,0 +1,139 @@
+//! What an operator can set, with defaults and the reasons for them.
+
+#[cfg(feature = "net")]
+mod file;
+mod listener;
+#[cfg(feature = "net")]
+pub mod quantity;
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use mqtt_codec::Rules;
+use mqtt_session::ServerConfig;
+use thiserror::Error;
+
+#[cfg(feature = "net")]
+pub use file::{FileError, SyntaxError};
+pub use listener::{ListenError, Listener};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where clients connect. Default: none; the program serves `tcp://127.0.0.1:1883` if nothing is given.
+    pub listeners: Vec<Listener>,
+    /// Whether listeners that other machines can reach may be open to everybody. Default false: such a listener
+    /// is refused as long as no authentication is configured.
+    pub allow_anonymous: bool,
+    /// Threads that serve clients. Default 1: a second one pays only when the first is saturated.
+    pub shards: NonZeroU16,
+    /// How often the `$SYS` topics are published. Default 10 s; zero switches them off.
+    pub sys_interval: Duration,
+    /// Limits of the broker as a whole and of connections.
+    pub limits: Limits,
+    /// Limits of each session, and what CONNACK announces.
+    pub session: ServerConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            allow_anonymous: false,
+            shards: NonZeroU16::MIN,
+            sys_interval: Duration::from_secs(10),
+            limits: Limits::default(),
+            session: ServerConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Refuses values that contradict the standard or each other.
+    ///
+    /// # Errors
+    /// The first such value.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let open = self.listeners.iter().find(|listener| !listener.is_loopback());
+        if let (Some(&listener), false) = (open, self.allow_anonymous) {
+            return Err(ConfigError::Open { listener });
+        }
+        let size = self.session.maximum_packet_size;
+        if size == 0 || size > Rules::MAX_PACKET_SIZE {
+            return Err(ConfigError::PacketSize { size });
+        }
+        Ok(())
+    }
+}
+
+/// Values that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Other machines could connect, and nobody has said that they may.
+    #[error(
+        "{listener} can be reached from other machines and nothing asks clients who they are: set \
+         allow_anonymous (--allow-anonymous) to let everybody in, or listen on {}",
+        Listener::LOOPBACK
+    )]
+    Open {
+        /// The first such listener.
+        listener: Listener,
+    },
+    /// A size that MQTT does not know.
+    #[error("maximum_packet_size is {size}, but has to lie between 1 and {}", Rules::MAX_PACKET_SIZE)]
+    PacketSize {
+        /// What was set.
+        size: u32,
+    },
+}
+
+/// Limits that hold for all clients, or for one connection whoever it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once. Default 100,000; the limit of open files is usually lower.
+    pub connections: usize,
+    /// Connections that have not sent CONNECT. Default 4,096, so that strangers cannot use up the rest.
+    pub half_open: usize,
+    /// How long CONNECT may take. Default 10 s.
+    pub connect_timeout: Duration,
+    /// Bytes of a CONNECT. Default 256 KiB: a Will and a password, but no flood from a stranger.
+    pub connect_packet_size: u32,
+    /// Unsent bytes of one connection above which its messages wait in the session. Default 128 KiB: a few round
+    /// trips of a fast link.
+    pub output: usize,
+    /// How long a connection that was given up may take to read its last packets. Default 1 s.
+    pub linger: Duration,
+    /// Levels of a topic or filter. Default 200: far above what people use, far below what makes matching slow.
+    pub topic_levels: usize,
+    /// Subscriptions of one session. Default 10,000.
+    pub subscriptions: usize,
+    /// Retained messages. Default 1,000,000.
+    pub retained_messages: usize,
+    /// Bytes of retained topics and payloads. Default 1 GiB.
+    pub retained_bytes: usize,
+    /// Messages on the way from one shard to another, above which the sender stops reading from its clients.
+    /// Default 65,536.
+    pub mailbox: usize,
+    /// Entries of each shard's cache of match results. Default 16,384.
+    pub match_cache: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 100_000,
+            half_open: 4_096,
+            connect_timeout: Duration::from_secs(10),
+            connect_packet_size: 256 << 10,
+            output: 128 << 10,
+            linger: Duration::from_secs(1),
+            topic_levels: 200,
+            subscriptions: 10_000,
+            retained_messages: 1_000_000,
+            retained_bytes: 1 << 30,
+            mailbox: 65_536,
+            match_cache: 16_384,
+        }
+    }
+}
