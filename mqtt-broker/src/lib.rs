@@ -2,3 +2,8 @@
 
 pub mod config;
 pub mod core;
+#[cfg(feature = "net")]
+mod net;
+
+#[cfg(feature = "net")]
+pub use net::{Broker, BrokerBuilder, BrokerHandle, Busy, StartError, Subscriber};

@@ -38,6 +38,11 @@ impl Decoder {
         self.aliases = IncomingAliases::new(maximum);
     }
 
+    /// Sets the largest packet in bytes, fixed header included: a server takes less from strangers.
+    pub fn set_max_packet_size(&mut self, bytes: u32) {
+        self.rules.max_packet_size = bytes;
+    }
+
     /// Lets through deviations by name.
     pub fn set_compat(&mut self, compat: Compat) {
         self.rules.compat = compat;

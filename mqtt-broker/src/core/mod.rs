@@ -1,3 +1,41 @@
 //! The broker as plain values: no socket, no thread, no clock.
+//!
+//! ```text
+//!   bytes ──> Lobby ──CONNECT──> ShardCore ──> Output ──> bytes
+//!                                 │     ^
+//!                              Mail     │ matches, retained messages
+//!                                 v     │
+//!                       other shards   Hub
+//! ```
+//!
+//! A [`ShardCore`] owns the sessions of its clients and everything that happens to them. What belongs to all
+//! shards (subscriptions, retained messages, mailboxes, counters) is in one [`Hub`]. Time and random seeds are
+//! arguments, so that several shards can be run in one thread and the same inputs give the same outputs.
 
+mod clients;
+mod connect;
+mod connection;
+mod delivery;
+mod hub;
+mod lobby;
+mod local;
+mod mail;
+mod output;
+mod publish;
+mod replay;
 pub mod router;
+mod shard;
+mod stats;
+mod subscribe;
+mod sys;
+mod timers;
+mod turn;
+
+pub use connect::NewConnection;
+pub use hub::{Hub, RetainedMessage};
+pub use lobby::{Lobby, Refusal, Verdict, Why};
+pub use local::{LocalId, LocalMessage, LocalSink};
+pub use mail::{Forwarded, Mail};
+pub use output::Output;
+pub use shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
+pub use stats::{Counter, Counters, DisconnectCause};

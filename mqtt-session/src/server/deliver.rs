@@ -50,8 +50,10 @@ impl ServerSession {
             && out.has_room()
             && let Some(delivered) = write_now(now, &mut self.state, link, message, matched, qos, out)
         {
-            if let Delivered::Dropped(reason) = delivered {
-                self.drops.count(reason, 1);
+            match delivered {
+                Delivered::Dropped(reason) => self.drops.count(reason, 1),
+                Delivered::Written => self.written += 1,
+                Delivered::Queued => {}
             }
             return delivered;
         }

@@ -42,6 +42,7 @@ pub struct ServerSession {
     link: Option<Box<Link>>,
     life: Life,
     drops: Drops,
+    written: u32,
 }
 
 /// What the standard calls Session State, except the subscriptions, which the broker's router holds.
@@ -114,7 +115,7 @@ impl ServerSession {
             incoming: Incoming::default(),
             effects: Effects::new(config.store),
         };
-        Self { state, link: None, life: Life::default(), drops: Drops::default() }
+        Self { state, link: None, life: Life::default(), drops: Drops::default(), written: 0 }
     }
 
     /// The next packets for the client, as long as `out` has room.
@@ -144,11 +145,10 @@ impl ServerSession {
         }
         let State { outgoing, incoming, effects } = &mut self.state;
         link.answers.transmit(incoming, effects, out);
-        let drops = &mut self.drops;
-        outgoing.transmit(now, &mut link.window, effects, out, |_, progress| {
-            if let Progress::Dropped(reason) = progress {
-                drops.count(reason, 1);
-            }
+        let (drops, written) = (&mut self.drops, &mut self.written);
+        outgoing.transmit(now, &mut link.window, effects, out, |_, progress| match progress {
+            Progress::Dropped(reason) => drops.count(reason, 1),
+            Progress::Written => *written += 1,
         });
     }
 
@@ -262,6 +262,11 @@ impl ServerSession {
     /// Identifiers of QoS 2 that the client has not released.
     pub const fn unreleased(&self) -> usize {
         self.state.incoming.unreleased()
+    }
+
+    /// PUBLISH packets that were written since the last call, repeated ones included.
+    pub const fn take_written(&mut self) -> u32 {
+        core::mem::replace(&mut self.written, 0)
     }
 
     /// Messages of this session that were dropped since it began.

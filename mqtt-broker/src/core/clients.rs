@@ -1,0 +1,141 @@
+//! The clients of one shard: their sessions, and the connections that they have.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use hashbrown::HashMap;
+use mqtt_codec::{Decoder, TopicFilter};
+use mqtt_session::{ServerSession, Time};
+
+use super::output::Output;
+use super::replay::Replay;
+use super::router::SessionKey;
+use super::shard::{ConnectionId, Slot};
+
+/// One client identifier with its session.
+pub(super) struct Client {
+    pub(super) id: Box<str>,
+    pub(super) key: SessionKey,
+    pub(super) session: ServerSession,
+    pub(super) link: Option<Box<Link>>,
+    /// The filters of the session, as they were subscribed to.
+    pub(super) filters: BTreeSet<TopicFilter>,
+    /// The deadline that the timers hold for this slot.
+    pub(super) armed: Option<Time>,
+    /// Whether the turn has something to send.
+    pub(super) dirty: bool,
+}
+
+/// What the shard knows of a client's connection.
+pub(super) struct Link {
+    pub(super) connection: ConnectionId,
+    /// `None` while its bytes are being handled.
+    pub(super) reader: Option<Box<Reader>>,
+    pub(super) output: Output,
+    /// Retained messages that the client is still owed.
+    pub(super) replays: VecDeque<Replay>,
+    /// Whether packets are left unread because the client must read first.
+    pub(super) throttled: bool,
+    /// Whether the session had more to send than the output had room for.
+    pub(super) starved: bool,
+}
+
+/// The reading side of a connection.
+pub(super) struct Reader {
+    pub(super) decoder: Decoder,
+    /// Bytes of a packet that is not complete, or that must wait.
+    pub(super) unread: Vec<u8>,
+}
+
+/// A slab of clients, and the directory of their identifiers.
+pub(super) struct Clients {
+    shard: u16,
+    slots: Vec<Place>,
+    free: Vec<u32>,
+    by_id: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    connected: usize,
+}
+
+struct Place {
+    generation: u16,
+    client: Option<Box<Client>>,
+}
+
+impl Clients {
+    pub(super) fn new(shard: u16, seed: u64) -> Self {
+        Self {
+            shard,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(seed)),
+            connected: 0,
+        }
+    }
+
+    pub(super) fn find(&self, client_id: &str) -> Option<Slot> {
+        self.by_id.get(client_id).copied().map(Slot)
+    }
+
+    #[inline]
+    pub(super) fn get(&mut self, slot: Slot) -> Option<&mut Client> {
+        self.slots.get_mut(slot.0 as usize)?.client.as_deref_mut()
+    }
+
+    /// The client of `key`, unless another has its slot by now.
+    #[inline]
+    pub(super) fn get_key(&mut self, key: SessionKey) -> Option<&mut Client> {
+        self.get(Slot(key.slot)).filter(|client| client.key == key)
+    }
+
+    pub(super) fn insert(&mut self, client_id: &str, session: ServerSession) -> Slot {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Place { generation: 0, client: None });
+            (self.slots.len() - 1) as u32
+        });
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            place.generation = place.generation.wrapping_add(1);
+            let key = SessionKey { shard: self.shard, generation: place.generation, slot };
+            place.client = Some(Box::new(Client {
+                id: client_id.into(),
+                key,
+                session,
+                link: None,
+                filters: BTreeSet::new(),
+                armed: None,
+                dirty: false,
+            }));
+        }
+        self.by_id.insert(client_id.into(), slot);
+        Slot(slot)
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<Client>> {
+        let client = self.slots.get_mut(slot.0 as usize)?.client.take()?;
+        self.by_id.remove(&client.id);
+        self.free.push(slot.0);
+        Some(client)
+    }
+
+    /// Puts the connection to its client, or takes it away.
+    pub(super) fn set_link(&mut self, slot: Slot, link: Option<Box<Link>>) -> Option<Box<Link>> {
+        let client = self.slots.get_mut(slot.0 as usize)?.client.as_deref_mut()?;
+        let before = std::mem::replace(&mut client.link, link);
+        match (before.is_some(), client.link.is_some()) {
+            (false, true) => self.connected += 1,
+            (true, false) => self.connected -= 1,
+            _ => {}
+        }
+        before
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.slots.len() as u32).map(Slot)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) const fn connected(&self) -> usize {
+        self.connected
+    }
+}

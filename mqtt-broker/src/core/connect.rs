@@ -1,0 +1,143 @@
+//! A client connects, its connection ends, its session ends.
+
+use std::collections::VecDeque;
+
+use mqtt_codec::{Connect, Decoder, ReasonCode, Text};
+use mqtt_session::{CloseReason, ServerEvent, ServerSession, Time};
+
+use super::clients::{Link, Reader};
+use super::output::Output;
+use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
+use super::stats::Counter;
+
+/// A connection whose CONNECT was accepted, on its way to the shard where the client lives.
+#[derive(Debug)]
+pub struct NewConnection {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The CONNECT, with the client identifier that holds.
+    pub connect: Box<Connect>,
+    /// Whether that identifier was given by the server.
+    pub assigned: bool,
+    /// The decoder, which has read CONNECT.
+    pub decoder: Decoder,
+    /// Bytes behind CONNECT.
+    pub unread: Vec<u8>,
+}
+
+impl ShardCore {
+    /// Attaches the connection to the client's session; a connection that the client already has is taken over.
+    pub fn connect(&mut self, now: Time, new: NewConnection) -> Slot {
+        let NewConnection { connection, connect, assigned, mut decoder, unread } = new;
+        if let Some(old) = self.clients.find(&connect.client_id) {
+            self.take_over(now, old);
+        }
+        let config = self.hub.config();
+        // looked up again: taking over may have ended the session
+        let slot = match self.clients.find(&connect.client_id) {
+            Some(slot) => slot,
+            None => self.clients.insert(&connect.client_id, ServerSession::new(&config.session)),
+        };
+        decoder.set_max_packet_size(config.session.maximum_packet_size);
+        decoder.set_topic_alias_maximum(config.session.topic_alias_maximum);
+        let link = Link {
+            connection,
+            reader: Some(Box::new(Reader { decoder, unread: Vec::new() })),
+            output: Output::new(config.limits.output),
+            replays: VecDeque::new(),
+            throttled: false,
+            starved: false,
+        };
+        let Some(client) = self.clients.get(slot) else { return slot };
+        let assigned: Option<Text> = assigned.then(|| connect.client_id.clone());
+        let attached = client.session.attach(now, &connect.view(), assigned, &config.session);
+        if !attached.session_present {
+            Self::remove_subscriptions(&self.hub, client);
+        }
+        let (key, client_id) = (client.key, client.id.clone());
+        self.clients.set_link(slot, Some(Box::new(link)));
+        self.hub.set_present(key, true);
+        self.counters().add(Counter::ClientsConnected, 1);
+        self.work.notices.push(Notice::Connected {
+            client_id,
+            version: connect.version,
+            session_present: attached.session_present,
+        });
+        self.mark(slot);
+        self.handle_session(now, slot);
+        if !unread.is_empty() {
+            self.handle_bytes(now, slot, &unread);
+        }
+        slot
+    }
+
+    /// [MQTT-3.1.4-3] the older connection is told and ends, as if it was lost.
+    fn take_over(&mut self, now: Time, slot: Slot) {
+        if let Some(client) = self.clients.get(slot) {
+            client.session.disconnect(ReasonCode::SessionTakenOver);
+        }
+        self.handle_session(now, slot);
+    }
+
+    /// The transport of a client's connection has ended.
+    pub fn handle_closed(&mut self, now: Time, slot: Slot) {
+        if self.clients.get(slot).is_some_and(|client| client.link.is_some()) {
+            self.detach(now, slot, CloseReason::Transport);
+            self.handle_session(now, slot);
+        }
+    }
+
+    /// Every client is told that the broker stops.
+    pub(super) fn handle_shutdown(&mut self, now: Time) {
+        self.work.stopping = true;
+        for slot in self.clients.slots() {
+            if let Some(client) = self.clients.get(slot)
+                && client.link.is_some()
+            {
+                client.session.disconnect(ReasonCode::ServerShuttingDown);
+                self.detach(now, slot, CloseReason::Local(ReasonCode::ServerShuttingDown));
+            }
+        }
+    }
+
+    /// Does what the session asks for: end its connection, publish its Will, end itself.
+    pub(super) fn handle_session(&mut self, now: Time, slot: Slot) {
+        if let Some(reason) = self.clients.get(slot).and_then(|client| client.session.close_reason()) {
+            self.detach(now, slot, reason);
+        }
+        while let Some(client) = self.clients.get(slot) {
+            let key = client.key;
+            match client.session.poll_event() {
+                Some(ServerEvent::Will(will)) => self.publish_will(now, key, &will),
+                Some(ServerEvent::Ended) => {
+                    Self::remove_subscriptions(&self.hub, client);
+                    self.clients.remove(slot);
+                }
+                Some(_) => {}
+                None => {
+                    self.timers.arm(slot.0, client.session.poll_timeout(), &mut client.armed);
+                    break;
+                }
+            }
+        }
+        self.count_clients();
+    }
+
+    /// Takes the connection from its client, with what is left to be sent.
+    fn detach(&mut self, now: Time, slot: Slot, cause: CloseReason) {
+        let Some(mut link) = self.clients.set_link(slot, None) else { return };
+        let Some(client) = self.clients.get(slot) else { return };
+        client.session.poll_transmit(now, &mut link.output);
+        client.session.handle_disconnected(now);
+        let (key, client_id) = (client.key, client.id.clone());
+        self.hub.set_present(key, false);
+        self.counters().add(Counter::of(cause), 1);
+        self.work.closed.push(Closed { connection: link.connection, output: link.output });
+        self.work.notices.push(Notice::Disconnected { client_id, cause });
+        self.count_clients();
+    }
+
+    fn count_clients(&self) {
+        self.counters().set_clients(self.clients.connected(), self.clients.len());
+    }
+}

@@ -1,0 +1,202 @@
+//! From a topic to the clients that get the message.
+
+use mqtt_codec::{QoS, SubscriptionId};
+use mqtt_session::{Delivered, Matched as Granted, Outbound, Time};
+
+use super::clients::Clients;
+use super::hub::Hub;
+use super::local::{self, Locals};
+use super::mail::{Forwarded, Mail};
+use super::router::{GroupId, Matched, SessionKey, SubscriptionOptions};
+use super::shard::{ShardCore, Work, mark};
+use super::stats::Counter;
+
+/// Who gets messages of one topic: a session with all its subscriptions that match, or one member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    One(SessionKey, SubscriptionOptions),
+    Many(SessionKey, Box<[SubscriptionOptions]>),
+    Group(GroupId),
+}
+
+/// Bytes that a cached list of targets takes.
+#[expect(clippy::borrowed_box, reason = "the cache weighs the values that it holds")]
+pub(super) fn weigh(targets: &Box<[Target]>) -> usize {
+    targets
+        .iter()
+        .map(|target| size_of::<Target>() + overlapping(target) * size_of::<SubscriptionOptions>())
+        .sum()
+}
+
+const fn overlapping(target: &Target) -> usize {
+    match target {
+        Target::Many(_, options) => options.len(),
+        Target::One(..) | Target::Group(_) => 0,
+    }
+}
+
+/// What a delivery needs of a shard, besides the list of targets that its cache owns.
+struct Delivery<'s> {
+    shard: u16,
+    hub: &'s Hub,
+    clients: &'s mut Clients,
+    locals: &'s mut Locals,
+    work: &'s mut Work,
+    now: Time,
+    from: Option<SessionKey>,
+    delivered: usize,
+}
+
+impl ShardCore {
+    /// Gives a message to everybody whose subscriptions match; how many those are, on all shards.
+    pub(super) fn route(&mut self, now: Time, from: Option<SessionKey>, message: &mut Outbound<'_>) -> usize {
+        let topic = message.message().topic.as_str();
+        let (hub, shard) = (&*self.hub, self.shard);
+        let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
+        let mut delivery = Delivery { shard, hub, clients, locals, work, now, from, delivered: 0 };
+        match self.cache.get(topic, hub.generations()) {
+            Some(targets) => delivery.deliver_all(message, targets),
+            None => {
+                // the stamp comes first: a change in between makes the entry stale, not wrong
+                let stamp = hub.generations().stamp(topic);
+                let targets = collect(hub, topic);
+                delivery.deliver_all(message, &targets);
+                self.cache.insert(topic, stamp, targets);
+            }
+        }
+        delivery.delivered
+    }
+
+    /// A message that another shard has routed to sessions of this one.
+    pub(super) fn handle_forwarded(&mut self, now: Time, forwarded: &Forwarded) {
+        let mut scratch = std::mem::take(&mut self.work.scratch);
+        let Forwarded { message, qos, retain, expires, from, targets } = forwarded;
+        let mut outbound = Outbound::kept(message, *qos, *retain, *expires, &mut scratch);
+        let (hub, shard) = (&*self.hub, self.shard);
+        let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
+        let mut delivery = Delivery { shard, hub, clients, locals, work, now, from: *from, delivered: 0 };
+        for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
+            if let Some((key, _)) = same.first() {
+                delivery.deliver_local(&mut outbound, *key, same.iter().map(|(_, options)| options));
+            }
+        }
+        self.work.scratch = scratch;
+    }
+}
+
+/// The targets of a topic: each session once, with all its matching subscriptions.
+fn collect(hub: &Hub, topic: &str) -> Box<[Target]> {
+    let mut sessions = Vec::new();
+    let mut targets = Vec::new();
+    hub.subscriptions().matches(topic, |matched| match matched {
+        Matched::Session(key, options) => sessions.push((key, options)),
+        Matched::Group(id) => targets.push(Target::Group(id)),
+    });
+    sessions.sort_by_key(|(key, _)| *key);
+    for same in sessions.chunk_by(|(one, _), (other, _)| one == other) {
+        match same {
+            [(key, options)] => targets.push(Target::One(*key, *options)),
+            [(key, _), ..] => {
+                targets.push(Target::Many(*key, same.iter().map(|(_, options)| *options).collect()))
+            }
+            [] => {}
+        }
+    }
+    targets.into()
+}
+
+impl Delivery<'_> {
+    fn deliver_all(&mut self, message: &mut Outbound<'_>, targets: &[Target]) {
+        for target in targets {
+            match target {
+                Target::One(key, options) => self.deliver(message, *key, std::slice::from_ref(options)),
+                Target::Many(key, options) => self.deliver(message, *key, options),
+                Target::Group(id) => self.deliver_to_group(message, *id),
+            }
+        }
+    }
+
+    #[inline]
+    fn deliver(&mut self, message: &mut Outbound<'_>, key: SessionKey, options: &[SubscriptionOptions]) {
+        self.delivered += 1;
+        if key.shard == self.shard {
+            self.deliver_local(message, key, options.iter());
+        } else {
+            self.forward(message, key, options);
+        }
+    }
+
+    /// One member gets the message: a connected one if there is one, else one whose session keeps it.
+    fn deliver_to_group(&mut self, message: &mut Outbound<'_>, id: GroupId) {
+        let subscriptions = self.hub.subscriptions();
+        let Some(group) = subscriptions.group(id) else { return };
+        let hub = self.hub;
+        let chosen = group.next_member(|key| hub.is_present(key)).or_else(|| group.next_member(|_| true));
+        drop(subscriptions);
+        if let Some((key, options)) = chosen {
+            self.deliver(message, key, &[options]);
+        }
+    }
+
+    fn deliver_local<'o>(
+        &mut self,
+        message: &mut Outbound<'_>,
+        key: SessionKey,
+        options: impl Iterator<Item = &'o SubscriptionOptions>,
+    ) {
+        if local::is_local(key) {
+            return self.locals.deliver(key, message);
+        }
+        let Some(client) = self.clients.get_key(key) else { return };
+        // an empty list has no allocation, and most subscriptions have no identifier
+        let mut ids = Vec::new();
+        // [MQTT-3.8.3-3]
+        let own = self.from == Some(key);
+        let mut granted: Option<(u8, bool)> = None;
+        for options in options.filter(|options| !(own && options.no_local)) {
+            let (qos, retain_as_published) = granted.unwrap_or_default();
+            // [MQTT-3.3.4-2] the highest of those that match
+            granted = Some((qos.max(options.qos), retain_as_published || options.retain_as_published));
+            ids.extend(options.subscription_id.and_then(|id| SubscriptionId::new(id.get())));
+        }
+        let Some((qos, retain_as_published)) = granted else { return };
+        let granted = Granted {
+            qos: QoS::from_wire(qos).unwrap_or_default(),
+            // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            retain: retain_as_published && message.retain,
+            subscription_ids: &ids,
+        };
+        let output = client.link.as_deref_mut().map(|link| {
+            self.work.prepare(&mut link.output);
+            &mut link.output
+        });
+        let counters = self.hub.counters(self.shard);
+        match client.session.deliver(self.now, message, &granted, output) {
+            Delivered::Written => mark(client, &mut self.work.dirty),
+            Delivered::Queued if client.link.is_some() => mark(client, &mut self.work.dirty),
+            Delivered::Queued => {}
+            Delivered::Dropped(_) => counters.add(Counter::PublishDropped, 1),
+        }
+    }
+
+    /// Leaves the message for another shard, together with others that it gets this turn.
+    fn forward(&mut self, message: &mut Outbound<'_>, key: SessionKey, options: &[SubscriptionOptions]) {
+        let Some(outbox) = self.work.outboxes.get_mut(usize::from(key.shard)) else { return };
+        let shared = message.share();
+        let targets = options.iter().map(|options| (key, *options));
+        if let Some(Mail::Deliver(last)) = outbox.last_mut()
+            && std::sync::Arc::ptr_eq(&last.message, &shared)
+        {
+            last.targets.extend(targets);
+            return;
+        }
+        outbox.push(Mail::Deliver(Box::new(Forwarded {
+            message: shared,
+            qos: message.qos,
+            retain: message.retain,
+            expires: message.expires,
+            from: self.from,
+            targets: targets.collect(),
+        })));
+    }
+}

@@ -1,0 +1,204 @@
+//! What belongs to all shards: subscriptions, retained messages, mailboxes, counters, and who lives where.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use mqtt_codec::{Message, QoS};
+use mqtt_session::Time;
+
+use super::mail::{Mail, Mailbox};
+use super::router::{Generations, Retained, SessionKey, Subscriptions};
+use super::stats::{Counter, Counters};
+use crate::config::Config;
+
+/// A retained message, shared by all who are sent it.
+#[derive(Clone, Debug)]
+pub struct RetainedMessage {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The QoS it was published with.
+    pub qos: QoS,
+    /// When it expires.
+    pub expires: Option<Time>,
+}
+
+/// The one value that all shards of a broker share.
+///
+/// Locks are held for one lookup or one change, never while bytes are read or written, and never two at once.
+pub struct Hub {
+    config: Config,
+    seed: u64,
+    hasher: foldhash::fast::FixedState,
+    subscriptions: RwLock<Subscriptions>,
+    generations: Arc<Generations>,
+    retained: RwLock<Retained<RetainedMessage>>,
+    mailboxes: Box<[Mailbox]>,
+    counters: Box<[Counters]>,
+    /// Which slots of each shard have a connected client: a share group asks before it chooses.
+    present: Box<[RwLock<Vec<bool>>]>,
+    connections: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl Hub {
+    /// The shared part of a broker with `config.shards` shards. Every seed gives the same broker with another
+    /// placement of clients; it should not be guessed by clients.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let shards = usize::from(config.shards.get());
+        let subscriptions = Subscriptions::new(seed);
+        let generations = Arc::clone(subscriptions.generations());
+        Self {
+            seed,
+            hasher: foldhash::fast::FixedState::with_seed(seed),
+            subscriptions: RwLock::new(subscriptions),
+            generations,
+            retained: RwLock::new(Retained::new(|retained| retained.message.payload.len(), seed)),
+            mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
+            counters: (0..shards).map(|_| Counters::default()).collect(),
+            present: (0..shards).map(|_| RwLock::default()).collect(),
+            connections: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// The configuration of the broker.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The number of shards.
+    pub fn shards(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// The shard on which a client with this identifier lives, whenever it connects.
+    pub fn home(&self, client_id: &str) -> u16 {
+        (self.hasher.hash_one(client_id) % self.mailboxes.len() as u64) as u16
+    }
+
+    /// Says how to wake a shard that waits for sockets.
+    pub fn set_wake(&self, shard: u16, wake: Box<dyn Fn() + Send + Sync>) {
+        if let Some(mailbox) = self.mailboxes.get(usize::from(shard)) {
+            mailbox.set_wake(wake);
+        }
+    }
+
+    /// Wakes a shard, because something else than mail waits for it.
+    pub fn wake(&self, shard: u16) {
+        if let Some(mailbox) = self.mailboxes.get(usize::from(shard)) {
+            mailbox.wake();
+        }
+    }
+
+    /// Sends mail to a shard; how much waits there now.
+    pub fn post(&self, shard: u16, mail: &mut Vec<Mail>) -> usize {
+        self.mailboxes.get(usize::from(shard)).map_or(0, |mailbox| mailbox.post(mail))
+    }
+
+    /// How much mail waits for a shard.
+    pub fn waiting(&self, shard: u16) -> usize {
+        self.mailboxes.get(usize::from(shard)).map_or(0, Mailbox::len)
+    }
+
+    /// Whether messages on their way to some shard are so many that their senders should pause.
+    pub fn is_congested(&self) -> bool {
+        let limit = self.config.limits.mailbox;
+        self.mailboxes.len() > 1 && self.mailboxes.iter().any(|mailbox| mailbox.len() >= limit)
+    }
+
+    pub(super) fn take_mail(&self, shard: u16, empty: Vec<Mail>) -> Vec<Mail> {
+        self.mailboxes.get(usize::from(shard)).map(|mailbox| mailbox.take(empty)).unwrap_or_default()
+    }
+
+    /// The counters of one shard; shard 0 always exists.
+    pub fn counters(&self, shard: u16) -> &Counters {
+        &self.counters[usize::from(shard) % self.counters.len()]
+    }
+
+    /// A counter over all shards.
+    pub fn total(&self, counter: Counter) -> u64 {
+        self.counters.iter().map(|counters| counters.get(counter)).sum()
+    }
+
+    /// Clients that are connected.
+    pub fn connected(&self) -> u64 {
+        self.counters.iter().map(Counters::connected).sum()
+    }
+
+    /// Sessions, connected or not.
+    pub fn sessions(&self) -> u64 {
+        self.counters.iter().map(Counters::sessions).sum()
+    }
+
+    /// Takes a place among the connections; false if all are taken.
+    pub fn take_connection(&self) -> bool {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        if before < self.config.limits.connections {
+            return true;
+        }
+        self.give_connection();
+        false
+    }
+
+    /// Gives a place among the connections back.
+    pub fn give_connection(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether the broker is being shut down.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Tells every shard to stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        for mailbox in &self.mailboxes {
+            mailbox.post(&mut vec![Mail::Shutdown]);
+        }
+    }
+
+    pub(super) fn generations(&self) -> &Generations {
+        &self.generations
+    }
+
+    pub(super) fn subscriptions(&self) -> RwLockReadGuard<'_, Subscriptions> {
+        self.subscriptions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_subscriptions(&self) -> RwLockWriteGuard<'_, Subscriptions> {
+        self.subscriptions.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn retained(&self) -> RwLockReadGuard<'_, Retained<RetainedMessage>> {
+        self.retained.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_retained(&self) -> RwLockWriteGuard<'_, Retained<RetainedMessage>> {
+        self.retained.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_present(&self, key: SessionKey, present: bool) {
+        let Some(slots) = self.present.get(usize::from(key.shard)) else { return };
+        let mut slots = slots.write().unwrap_or_else(PoisonError::into_inner);
+        let slot = key.slot as usize;
+        if slots.len() <= slot {
+            slots.resize(slot + 1, false);
+        }
+        if let Some(place) = slots.get_mut(slot) {
+            *place = present;
+        }
+    }
+
+    pub(super) fn is_present(&self, key: SessionKey) -> bool {
+        let Some(slots) = self.present.get(usize::from(key.shard)) else { return false };
+        let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(key.slot as usize).copied().unwrap_or(false)
+    }
+}

@@ -1,0 +1,110 @@
+//! A message comes in: from a client, a Will, another shard or the embedding program.
+
+use std::sync::Arc;
+
+use mqtt_codec::{Message, PublishRef, QoS, ReasonCode, Seconds, Will};
+use mqtt_session::{Outbound, Receipt, Time};
+
+use super::hub::RetainedMessage;
+use super::router::SessionKey;
+use super::shard::{ShardCore, Slot};
+use super::stats::Counter;
+
+impl ShardCore {
+    /// A PUBLISH of a client: refused, or retained and routed, then acknowledged.
+    pub(super) fn handle_publish(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        key: SessionKey,
+        publish: &PublishRef<'_>,
+        receipt: Option<Receipt>,
+    ) {
+        self.counters().add(Counter::PublishReceived, 1);
+        let reason = match self.refusal(publish.message.topic.as_str()) {
+            Some(reason) => {
+                self.counters().add(Counter::PublishRefused, 1);
+                reason
+            }
+            None => {
+                let expires = publish.expiry.map(|seconds| now.after_secs(seconds.0));
+                let mut scratch = std::mem::take(&mut self.work.scratch);
+                let mut outbound = Outbound::new(publish, expires, &mut scratch);
+                let matched = self.publish(now, Some(key), &mut outbound);
+                self.work.scratch = scratch;
+                if matched > 0 { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers }
+            }
+        };
+        if let Some(receipt) = receipt
+            && let Some(client) = self.clients.get(slot)
+        {
+            client.session.acknowledge(receipt, reason, None);
+        }
+    }
+
+    /// Why clients may not publish to this topic.
+    fn refusal(&self, topic: &str) -> Option<ReasonCode> {
+        if topic.starts_with("$SYS/") || topic == "$SYS" {
+            return Some(ReasonCode::NotAuthorized);
+        }
+        let levels = topic.bytes().filter(|byte| *byte == b'/').count() + 1;
+        (levels > self.hub.config().limits.topic_levels).then_some(ReasonCode::TopicNameInvalid)
+    }
+
+    /// Sets the retained message first, then routes: who subscribes in between gets the message either way.
+    fn publish(&mut self, now: Time, from: Option<SessionKey>, message: &mut Outbound<'_>) -> usize {
+        if message.retain {
+            self.retain(message);
+        }
+        let matched = self.route(now, from, message);
+        if matched == 0 {
+            self.counters().add(Counter::PublishUnmatched, 1);
+        }
+        matched
+    }
+
+    /// [MQTT-3.3.1-5], or with an empty payload [MQTT-3.3.1-6].
+    fn retain(&self, message: &mut Outbound<'_>) {
+        let topic = message.message().topic.as_str();
+        if message.message().payload.is_empty() {
+            self.hub.change_retained().remove(topic);
+            return;
+        }
+        let kept = RetainedMessage { message: message.share(), qos: message.qos, expires: message.expires };
+        let limits = &self.hub.config().limits;
+        let mut retained = self.hub.change_retained();
+        let full = retained.len() >= limits.retained_messages
+            || retained.bytes() + kept.message.payload.len() > limits.retained_bytes;
+        if full && retained.get(topic).is_none() {
+            drop(retained);
+            self.counters().add(Counter::RetainedRefused, 1);
+        } else {
+            retained.set(topic, kept);
+        }
+    }
+
+    /// A Will that is due. Its expiry counts from now.
+    pub(super) fn publish_will(&mut self, now: Time, from: SessionKey, will: &Will) {
+        if self.refusal(will.message.topic.as_str()).is_some() {
+            return self.counters().add(Counter::PublishRefused, 1);
+        }
+        self.publish_kept(now, Some(from), &will.message, will.qos, will.retain, will.expiry);
+    }
+
+    /// A message that is not a client's packet.
+    pub(super) fn publish_kept(
+        &mut self,
+        now: Time,
+        from: Option<SessionKey>,
+        message: &Arc<Message>,
+        qos: QoS,
+        retain: bool,
+        expiry: Option<Seconds>,
+    ) {
+        let expires = expiry.map(|seconds| now.after_secs(seconds.0));
+        let mut scratch = std::mem::take(&mut self.work.scratch);
+        let mut outbound = Outbound::kept(message, qos, retain, expires, &mut scratch);
+        self.publish(now, from, &mut outbound);
+        self.work.scratch = scratch;
+    }
+}

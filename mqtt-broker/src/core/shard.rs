@@ -1,0 +1,213 @@
+//! One shard: the clients that live on it, and what they are owed.
+
+use std::sync::Arc;
+
+use mqtt_session::{CloseReason, Time};
+
+use super::clients::Clients;
+use super::delivery::{Target, weigh};
+use super::hub::Hub;
+use super::local::Locals;
+use super::mail::Mail;
+use super::output::Output;
+use super::router::{CacheLimits, MatchCache};
+use super::stats::Counters;
+use super::timers::Timers;
+
+/// A client of the shard, as the driver names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u32);
+
+/// A network connection, as the driver numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// A connection that the shard has given up: to be flushed and closed.
+#[derive(Debug)]
+pub struct Closed {
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// What the client should still get.
+    pub output: Output,
+}
+
+/// Something that a log should say.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A client was accepted.
+    Connected {
+        /// Its identifier.
+        client_id: Box<str>,
+        /// The protocol version.
+        version: mqtt_codec::Version,
+        /// Whether it goes on with a session.
+        session_present: bool,
+    },
+    /// The connection of a client ended.
+    Disconnected {
+        /// Its identifier.
+        client_id: Box<str>,
+        /// Why.
+        cause: CloseReason,
+    },
+}
+
+/// Buffers of outputs that are kept for the next that needs one.
+const POOL: usize = 256;
+/// A buffer that has grown beyond this is not kept.
+const POOLED_CAPACITY: usize = 256 << 10;
+
+/// The clients of one shard and everything that happens to them, as a value.
+///
+/// Inputs are `connect`, `handle_*`; then [`ShardCore::end_turn`] prepares what is to be sent, and the driver
+/// pulls it with `poll_*`. Any number of inputs may come between two ends of a turn.
+pub struct ShardCore {
+    pub(super) shard: u16,
+    pub(super) hub: Arc<Hub>,
+    pub(super) clients: Clients,
+    pub(super) locals: Locals,
+    pub(super) cache: MatchCache<Box<[Target]>>,
+    pub(super) timers: Timers,
+    pub(super) work: Work,
+    pub(super) mail: Vec<Mail>,
+    pub(super) sys: super::sys::Sys,
+}
+
+/// What a turn leaves for its end, and buffers that are used again.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) dirty: Vec<Slot>,
+    /// Clients whose output was filled and is to be written.
+    pub(super) flush: Vec<Slot>,
+    pub(super) closed: Vec<Closed>,
+    pub(super) notices: Vec<Notice>,
+    /// Mail for each other shard.
+    pub(super) outboxes: Vec<Vec<Mail>>,
+    pub(super) scratch: Vec<u8>,
+    pool: Vec<Vec<u8>>,
+    pub(super) stopping: bool,
+}
+
+impl Work {
+    /// Gives an output without a buffer one from the pool.
+    #[inline]
+    pub(super) fn prepare(&mut self, output: &mut Output) {
+        if !output.has_buffer()
+            && let Some(buffer) = self.pool.pop()
+        {
+            output.give_buffer(buffer);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, output: &mut Output) {
+        if let Some(buffer) = output.take_buffer()
+            && self.pool.len() < POOL
+            && buffer.capacity() <= POOLED_CAPACITY
+        {
+            self.pool.push(buffer);
+        }
+    }
+}
+
+impl ShardCore {
+    /// Shard number `shard` of the broker that `hub` belongs to.
+    pub fn new(shard: u16, hub: Arc<Hub>) -> Self {
+        let limits = CacheLimits {
+            entries: hub.config().limits.match_cache,
+            bytes: hub.config().limits.match_cache * 256,
+        };
+        let seed = hub.seed();
+        let work = Work { outboxes: (0..hub.shards()).map(|_| Vec::new()).collect(), ..Work::default() };
+        Self {
+            shard,
+            clients: Clients::new(shard, seed),
+            locals: Locals::default(),
+            cache: MatchCache::new(limits, weigh, seed),
+            timers: Timers::default(),
+            work,
+            mail: Vec::new(),
+            sys: super::sys::Sys::new(shard, &hub),
+            hub,
+        }
+    }
+
+    /// What all shards share.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// The counters of this shard.
+    pub fn counters(&self) -> &Counters {
+        self.hub.counters(self.shard)
+    }
+
+    /// Looks at the deadlines of sessions.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some((deadline, slot)) = self.timers.pop(now) {
+            let slot = Slot(slot);
+            let Some(client) = self.clients.get(slot) else { continue };
+            if client.armed != Some(deadline) {
+                continue;
+            }
+            client.armed = None;
+            client.session.handle_timeout(now);
+            self.handle_session(now, slot);
+        }
+        self.publish_sys(now);
+    }
+
+    /// When [`ShardCore::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        match (self.timers.next(), self.sys.next()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The next client whose output is to be written, and the output.
+    pub fn poll_flush(&mut self) -> Option<(Slot, ConnectionId)> {
+        while let Some(slot) = self.work.flush.pop() {
+            if let Some(link) = self.clients.get(slot).and_then(|client| client.link.as_deref()) {
+                return Some((slot, link.connection));
+            }
+        }
+        None
+    }
+
+    /// The output of a client that has a connection.
+    pub fn output(&mut self, slot: Slot) -> Option<&mut Output> {
+        Some(&mut self.clients.get(slot)?.link.as_deref_mut()?.output)
+    }
+
+    /// The next connection to flush and close.
+    pub fn poll_closed(&mut self) -> Option<Closed> {
+        self.work.closed.pop()
+    }
+
+    /// The next thing to log.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.work.notices.pop()
+    }
+
+    /// Whether every client was told that the broker stops.
+    pub const fn is_stopped(&self) -> bool {
+        self.work.stopping
+    }
+
+    /// Marks a client as having something to send.
+    pub(super) fn mark(&mut self, slot: Slot) {
+        if let Some(client) = self.clients.get(slot) {
+            mark(client, &mut self.work.dirty);
+        }
+    }
+}
+
+/// Marks a client as having something to send.
+#[inline]
+pub(super) fn mark(client: &mut super::clients::Client, dirty: &mut Vec<Slot>) {
+    if !client.dirty {
+        client.dirty = true;
+        dirty.push(Slot(client.key.slot));
+    }
+}

@@ -1,0 +1,133 @@
+//! Counters: what went through, and every drop, refusal and disconnect by its reason.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
+        /// What is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Counter {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Counter {
+            /// All counters in their order.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name below `$SYS/broker/`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Bytes read from clients.
+    BytesReceived "bytes/received",
+    /// Bytes written to clients.
+    BytesSent "bytes/sent",
+    /// Packets of any type read from clients.
+    PacketsReceived "messages/received",
+    /// PUBLISH packets read from clients.
+    PublishReceived "publish/messages/received",
+    /// PUBLISH packets written to clients.
+    PublishSent "publish/messages/sent",
+    /// Messages that a session did not keep or could not send.
+    PublishDropped "publish/messages/dropped",
+    /// Messages that nobody was subscribed to.
+    PublishUnmatched "publish/messages/unmatched",
+    /// Messages to topics that clients may not publish to.
+    PublishRefused "publish/messages/refused",
+    /// Retained messages that were not kept because the store is full.
+    RetainedRefused "retained messages/refused",
+    /// Subscriptions that were refused.
+    SubscriptionsRefused "subscriptions/refused",
+    /// Connections that were accepted with CONNACK 0.
+    ClientsConnected "clients/accepted",
+    /// Connections that were refused or gave up before CONNACK 0.
+    ClientsRefused "clients/refused",
+    /// Connections that ended with DISCONNECT of the client.
+    DisconnectedByClient "clients/ended/disconnect",
+    /// Connections whose transport ended without DISCONNECT.
+    DisconnectedTransport "clients/ended/transport",
+    /// Connections whose client was silent for too long.
+    DisconnectedKeepAlive "clients/ended/keep alive",
+    /// Connections whose client sent bytes that are no packet.
+    DisconnectedMalformed "clients/ended/malformed",
+    /// Connections whose client broke a rule.
+    DisconnectedViolation "clients/ended/violation",
+    /// Connections that another with the same client identifier replaced.
+    DisconnectedTakenOver "clients/ended/taken over",
+    /// Connections that the broker ended for another reason, such as its own shutdown.
+    DisconnectedByBroker "clients/ended/broker",
+}
+
+/// Why a connection ended, as it is counted and logged.
+pub type DisconnectCause = mqtt_session::CloseReason;
+
+impl Counter {
+    /// Under which counter the end of a connection falls.
+    pub const fn of(cause: DisconnectCause) -> Self {
+        use mqtt_session::CloseReason as Cause;
+        match cause {
+            Cause::Peer(_) => Self::DisconnectedByClient,
+            Cause::KeepAlive => Self::DisconnectedKeepAlive,
+            Cause::Malformed(_) => Self::DisconnectedMalformed,
+            Cause::Violation(_) => Self::DisconnectedViolation,
+            Cause::Local(mqtt_codec::ReasonCode::SessionTakenOver) => Self::DisconnectedTakenOver,
+            Cause::Local(_) => Self::DisconnectedByBroker,
+            _ => Self::DisconnectedTransport,
+        }
+    }
+}
+
+/// One shard's counters. Only its own thread writes; anybody may read.
+#[derive(Debug)]
+pub struct Counters {
+    counts: [AtomicU64; Counter::ALL.len()],
+    connected: AtomicU64,
+    sessions: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            counts: [const { AtomicU64::new(0) }; Counter::ALL.len()],
+            connected: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counters {
+    /// What was counted so far.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.counts[counter as usize].load(Ordering::Relaxed)
+    }
+
+    /// Clients that are connected now.
+    pub fn connected(&self) -> u64 {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    /// Sessions, connected or not.
+    pub fn sessions(&self) -> u64 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Adds to a counter. Only one thread writes, so a load and a store are enough.
+    #[inline]
+    pub fn add(&self, counter: Counter, count: u64) {
+        let cell = &self.counts[counter as usize];
+        cell.store(cell.load(Ordering::Relaxed) + count, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_clients(&self, connected: usize, sessions: usize) {
+        self.connected.store(connected as u64, Ordering::Relaxed);
+        self.sessions.store(sessions as u64, Ordering::Relaxed);
+    }
+}

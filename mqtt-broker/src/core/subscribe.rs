@@ -1,0 +1,129 @@
+//! SUBSCRIBE and UNSUBSCRIBE of a client.
+
+use std::num::NonZeroU32;
+
+use mqtt_codec::{
+    QoS, ReasonCode, RetainHandling, SubscribeRef, SubscriptionRef, TopicFilterRef, UnsubscribeRef,
+};
+use mqtt_session::Time;
+
+use super::clients::Client;
+use super::hub::Hub;
+use super::replay::Replay;
+use super::router::{SessionKey, SubscriptionOptions};
+use super::shard::{ShardCore, Slot};
+use super::stats::Counter;
+
+impl ShardCore {
+    /// Subscribes filter by filter, in order, answers once, then begins to send retained messages.
+    pub(super) fn handle_subscribe(&mut self, now: Time, slot: Slot, subscribe: &SubscribeRef<'_>) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let id = subscribe.subscription_id.and_then(|id| NonZeroU32::new(id.get()));
+        let mut reasons = Vec::new();
+        let mut replays = Vec::new();
+        for SubscriptionRef { filter, options } in subscribe.filters {
+            let granted = SubscriptionOptions {
+                qos: options.qos as u8,
+                no_local: options.no_local,
+                retain_as_published: options.retain_as_published,
+                subscription_id: id,
+            };
+            let (reason, existed) = subscribe_one(&self.hub, client, filter, granted);
+            reasons.push(reason);
+            if reason.is_error() {
+                self.hub.counters(self.shard).add(Counter::SubscriptionsRefused, 1);
+            } else if wants_retained(options.retain_handling, existed) && is_plain(filter) {
+                replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
+            }
+        }
+        client.session.answer_subscribe(subscribe.id, reasons, None);
+        if let Some(link) = client.link.as_deref_mut() {
+            // SUBACK before the first retained message: many clients wait for it
+            self.work.prepare(&mut link.output);
+            client.session.poll_transmit(now, &mut link.output);
+            link.replays.extend(replays);
+        }
+    }
+
+    /// Unsubscribes filter by filter, compared as texts. [MQTT-3.10.4-1]
+    pub(super) fn handle_unsubscribe(&mut self, slot: Slot, unsubscribe: &UnsubscribeRef<'_>) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let mut reasons = Vec::new();
+        for filter in unsubscribe.filters {
+            let existed = client.filters.remove(filter.as_str());
+            if existed {
+                unsubscribe_one(&self.hub, client.key, filter);
+                if let Some(link) = client.link.as_deref_mut() {
+                    link.replays.retain(|replay| replay.filter() != filter.as_str());
+                }
+            }
+            reasons.push(if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
+        }
+        client.session.answer_unsubscribe(unsubscribe.id, reasons, None);
+    }
+
+    /// Ends all subscriptions of a session.
+    pub(super) fn remove_subscriptions(hub: &Hub, client: &mut Client) {
+        for filter in std::mem::take(&mut client.filters) {
+            unsubscribe_one(hub, client.key, filter.view());
+        }
+    }
+}
+
+/// Subscribes one filter: the code for SUBACK, and whether the session had the subscription before.
+fn subscribe_one(
+    hub: &Hub,
+    client: &mut Client,
+    filter: TopicFilterRef<'_>,
+    options: SubscriptionOptions,
+) -> (ReasonCode, bool) {
+    let limits = &hub.config().limits;
+    let Ok(share) = filter.share() else { return (ReasonCode::TopicFilterInvalid, false) };
+    if filter.as_str().bytes().filter(|byte| *byte == b'/').count() >= limits.topic_levels {
+        return (ReasonCode::TopicFilterInvalid, false);
+    }
+    let existed = client.filters.contains(filter.as_str());
+    if !existed && client.filters.len() >= limits.subscriptions {
+        return (ReasonCode::QuotaExceeded, false);
+    }
+    let mut subscriptions = hub.change_subscriptions();
+    match share {
+        Some(share) => {
+            subscriptions.subscribe_shared(share.name, share.filter.as_str(), client.key, options);
+        }
+        None => {
+            subscriptions.subscribe(filter.as_str(), client.key, options);
+        }
+    }
+    drop(subscriptions);
+    if !existed {
+        client.filters.insert(filter.to_topic_filter());
+    }
+    (ReasonCode::granted(QoS::from_wire(options.qos).unwrap_or_default()), existed)
+}
+
+fn unsubscribe_one(hub: &Hub, key: SessionKey, filter: TopicFilterRef<'_>) {
+    let mut subscriptions = hub.change_subscriptions();
+    match filter.share() {
+        Ok(Some(share)) => {
+            subscriptions.unsubscribe_shared(share.name, share.filter.as_str(), key);
+        }
+        _ => {
+            subscriptions.unsubscribe(filter.as_str(), key);
+        }
+    }
+}
+
+/// [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+const fn wants_retained(handling: RetainHandling, existed: bool) -> bool {
+    match handling {
+        RetainHandling::OnSubscribe => true,
+        RetainHandling::OnNewSubscription => !existed,
+        RetainHandling::Never => false,
+    }
+}
+
+/// Shared Subscriptions get no retained messages.
+fn is_plain(filter: TopicFilterRef<'_>) -> bool {
+    matches!(filter.share(), Ok(None))
+}

@@ -1,0 +1,107 @@
+//! The end of a turn: outputs are filled, mail is posted.
+
+use mqtt_session::{Time, Transmit};
+
+use super::mail::Mail;
+use super::shard::{ShardCore, Slot};
+use super::stats::Counter;
+
+impl ShardCore {
+    /// Fills the output of every client that has something to get, and posts mail to other shards.
+    ///
+    /// Afterwards pull `poll_flush`, `poll_closed` and `poll_notice`.
+    pub fn end_turn(&mut self, now: Time) {
+        let mut again = Vec::new();
+        while let Some(slot) = self.work.dirty.pop() {
+            if let Some(client) = self.clients.get(slot) {
+                client.dirty = false;
+            }
+            self.fill(now, slot);
+            if self.replay(now, slot) {
+                again.push(slot);
+            }
+        }
+        for slot in again {
+            if self.wants_more(slot) {
+                self.mark(slot);
+            }
+        }
+        self.post();
+    }
+
+    /// Moves what the session has to send into the output.
+    fn fill(&mut self, now: Time, slot: Slot) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let Some(link) = client.link.as_deref_mut() else { return };
+        self.work.prepare(&mut link.output);
+        let dropped = client.session.drops().total();
+        client.session.poll_transmit(now, &mut link.output);
+        link.starved = !link.output.has_room();
+        let dropped = client.session.drops().total() - dropped;
+        let written = u64::from(client.session.take_written());
+        self.work.flush.push(slot);
+        self.counters().add(Counter::PublishDropped, dropped);
+        self.counters().add(Counter::PublishSent, written);
+    }
+
+    /// Whether some client has something to send that [`ShardCore::end_turn`] has not looked at.
+    pub fn has_work(&self) -> bool {
+        !self.work.dirty.is_empty()
+    }
+
+    fn wants_more(&mut self, slot: Slot) -> bool {
+        self.clients
+            .get(slot)
+            .and_then(|client| client.link.as_deref())
+            .is_some_and(|link| link.output.has_room() && !link.replays.is_empty())
+    }
+
+    /// The driver has written some or all of a client's output.
+    pub fn handle_written(&mut self, now: Time, slot: Slot, bytes: usize) {
+        self.counters().add(Counter::BytesSent, bytes as u64);
+        let Some(client) = self.clients.get(slot) else { return };
+        let Some(link) = client.link.as_deref_mut() else { return };
+        self.work.give_back(&mut link.output);
+        if !link.output.has_room() {
+            return;
+        }
+        let throttled = link.throttled;
+        if link.starved || !link.replays.is_empty() || client.session.queued() > 0 {
+            link.starved = false;
+            self.mark(slot);
+        }
+        if throttled {
+            // the packets that had to wait for the client to read
+            self.handle_bytes(now, slot, &[]);
+        }
+    }
+
+    /// Takes the mail of this shard.
+    pub fn handle_mail(&mut self, now: Time) {
+        let empty = std::mem::take(&mut self.mail);
+        let mut mail = self.hub.take_mail(self.shard, empty);
+        for mail in mail.drain(..) {
+            match mail {
+                Mail::Deliver(forwarded) => self.handle_forwarded(now, &forwarded),
+                Mail::Publish { message, qos, retain, expiry } => {
+                    self.publish_kept(now, None, &message, qos, retain, expiry);
+                }
+                Mail::Subscribe { id, filter, qos, sink, ready } => {
+                    self.subscribe_local(now, id, filter, qos, sink);
+                    ready();
+                }
+                Mail::Unsubscribe(id) => self.unsubscribe_local(id),
+                Mail::Shutdown => self.handle_shutdown(now),
+            }
+        }
+        self.mail = mail;
+    }
+
+    fn post(&mut self) {
+        for (shard, outbox) in self.work.outboxes.iter_mut().enumerate() {
+            if !outbox.is_empty() {
+                self.hub.post(shard as u16, outbox);
+            }
+        }
+    }
+}

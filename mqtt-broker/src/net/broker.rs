@@ -1,0 +1,127 @@
+//! Starting a broker.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::handle::BrokerHandle;
+use super::listen;
+use super::shard_loop::{ShardLoop, Shared};
+use crate::config::{Config, Listener};
+use crate::core::Hub;
+
+/// A broker, before it runs.
+#[derive(Debug)]
+pub struct Broker;
+
+/// What a broker is to be.
+#[derive(Clone, Debug, Default)]
+pub struct BrokerBuilder {
+    config: Config,
+}
+
+/// Why a broker could not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on: in use, not of this machine, or not permitted.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The address can be reached from other machines, and nothing says who may connect.
+    #[error(
+        "{address} can be reached from other machines and nobody would have to log in; listen on 127.0.0.1, \
+         or set allow_anonymous = true (--allow-anonymous) if that is what you want"
+    )]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A thread or its event queue could not be made.
+    #[error("cannot start a shard: {0}")]
+    Shard(#[source] io::Error),
+}
+
+impl Broker {
+    /// Begins to describe a broker. Without any listener it serves only the embedding program.
+    pub fn builder() -> BrokerBuilder {
+        BrokerBuilder::default()
+    }
+}
+
+impl BrokerBuilder {
+    /// Replaces the whole configuration, listeners included.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Listens for MQTT over TCP; port 0 lets the system choose, and [`BrokerHandle::addresses`] tells.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.config.listeners.push(Listener { address });
+        self
+    }
+
+    /// Opens the listeners and starts the shards, each on a thread of its own.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing runs.
+    ///
+    /// # Cancel safety
+    /// There is no point at which this waits: dropped before the first poll it has done nothing.
+    pub async fn start(self) -> Result<BrokerHandle, StartError> {
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for listener in &self.config.listeners {
+            let address = listener.address;
+            if !listener.is_loopback() && !self.config.allow_anonymous {
+                return Err(StartError::NotLoopback { address });
+            }
+            let listener = listen::bind(address).map_err(|source| StartError::Bind { address, source })?;
+            addresses.push(listener.local_addr().map_err(StartError::Shard)?);
+            listeners.push(listener);
+        }
+        let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
+        let arrivals = (0..hub.shards()).map(|_| Mutex::default()).collect();
+        let shared = Arc::new(Shared { hub, arrivals, start: Instant::now() });
+        let shards: Result<Vec<_>, _> = (0..shared.hub.shards())
+            .map(|shard| ShardLoop::new(Arc::clone(&shared), shard as u16, listen::share(&listeners)?))
+            .collect();
+        let mut ends = Vec::new();
+        for (number, shard) in shards.map_err(StartError::Shard)?.into_iter().enumerate() {
+            match spawn(number, shard) {
+                Ok(end) => ends.push(end),
+                Err(error) => {
+                    shared.hub.stop();
+                    return Err(StartError::Shard(error));
+                }
+            }
+        }
+        Ok(BrokerHandle::new(shared, addresses, ends))
+    }
+}
+
+/// Runs a shard; the receiver hears of its end.
+fn spawn(number: usize, shard: ShardLoop) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new().name(format!("mqtt-shard-{number}")).spawn(move || {
+        let result = shard.run();
+        if let Err(error) = &result {
+            tracing::error!(%error, "shard {number} failed");
+        }
+        // nobody may wait for the end
+        drop(sender.send(result));
+    })?;
+    Ok(receiver)
+}

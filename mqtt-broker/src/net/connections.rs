@@ -1,0 +1,113 @@
+//! The connections of one shard, from accept to close.
+
+use mio::Token;
+use mqtt_session::Time;
+
+use super::stream::Stream;
+use crate::core::{ConnectionId, Lobby, Output, Slot};
+
+/// Tokens below this are listeners and the waker.
+pub(super) const FIRST_TOKEN: usize = 1 << 10;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) stream: Stream,
+    pub(super) place: Place,
+    /// Whether the socket may have bytes that were not read.
+    pub(super) readable: bool,
+    /// Whether the peer has said that nothing more will come.
+    pub(super) read_closed: bool,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// CONNECT is awaited.
+    Lobby(Box<Lobby>),
+    /// It belongs to a client.
+    Client(Slot),
+    /// It gets its last bytes, then what the peer sends is thrown away until the peer closes.
+    Closing { output: Box<Output>, shut: bool },
+}
+
+/// A slab of connections. An id that was given is never given again.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    entries: Vec<Option<Connection>>,
+    generations: Vec<u32>,
+    free: Vec<usize>,
+    len: usize,
+}
+
+impl Connections {
+    /// Adds a connection and says its token.
+    pub(super) fn insert(&mut self, stream: Stream, place: Place) -> (ConnectionId, Token) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.generations.push(0);
+            self.entries.len() - 1
+        });
+        let mut id = ConnectionId(index as u64);
+        if let Some(generation) = self.generations.get_mut(index) {
+            *generation = generation.wrapping_add(1);
+            id = ConnectionId(u64::from(*generation) << 32 | index as u64);
+        }
+        if let Some(entry) = self.entries.get_mut(index) {
+            *entry = Some(Connection { id, stream, place, readable: false, read_closed: false });
+            self.len += 1;
+        }
+        (id, Token(FIRST_TOKEN + index))
+    }
+
+    pub(super) fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let index = (id.0 & u64::from(u32::MAX)) as usize;
+        self.entries.get_mut(index)?.as_mut().filter(|connection| connection.id == id)
+    }
+
+    pub(super) fn by_token(&mut self, token: Token) -> Option<&mut Connection> {
+        self.entries.get_mut(token.0.checked_sub(FIRST_TOKEN)?)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.get(id)?;
+        let index = (id.0 & u64::from(u32::MAX)) as usize;
+        let connection = self.entries.get_mut(index)?.take()?;
+        self.free.push(index);
+        self.len -= 1;
+        Some(connection)
+    }
+
+    /// Connections that have not sent CONNECT.
+    pub(super) fn strangers(&self) -> Vec<ConnectionId> {
+        let connections = self.entries.iter().flatten();
+        let strangers = connections.filter(|connection| matches!(connection.place, Place::Lobby(_)));
+        strangers.map(|connection| connection.id).collect()
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// Deadlines that all have the same distance, so that they come in the order in which they were set.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines(std::collections::VecDeque<(Time, ConnectionId)>);
+
+impl Deadlines {
+    pub(super) fn push(&mut self, at: Time, id: ConnectionId) {
+        self.0.push_back((at, id));
+    }
+
+    pub(super) fn next(&self) -> Option<Time> {
+        self.0.front().map(|(at, _)| *at)
+    }
+
+    pub(super) fn pop(&mut self, now: Time) -> Option<ConnectionId> {
+        match self.0.front() {
+            Some((at, _)) if *at <= now => self.0.pop_front().map(|(_, id)| id),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Bytes to sockets, and the end of connections.
+
+use std::io;
+
+use mqtt_session::Time;
+
+use super::connections::Place;
+use super::shard_loop::ShardLoop;
+use super::stream::Stream;
+use crate::core::{Closed, ConnectionId, Output};
+
+impl ShardLoop {
+    /// One write for each client that has output.
+    pub(super) fn flush(&mut self, now: Time) {
+        while let Some((_, id)) = self.core.poll_flush() {
+            self.write(now, id);
+        }
+    }
+
+    /// Writes what a connection has to say, as far as the socket takes it.
+    pub(super) fn write(&mut self, now: Time, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        match &mut connection.place {
+            Place::Lobby(_) => {}
+            Place::Client(slot) => {
+                let slot = *slot;
+                let Some(output) = self.core.output(slot) else { return };
+                match write_all(&mut connection.stream, output) {
+                    Ok(written) => {
+                        self.core.handle_written(now, slot, written);
+                        self.settle(now);
+                        self.read_again(id);
+                    }
+                    Err(_) => self.drop_connection(now, id),
+                }
+            }
+            Place::Closing { output, shut } => {
+                let result = write_all(&mut connection.stream, output);
+                if result.is_ok() && output.is_empty() && !*shut {
+                    // bytes that lie unread when a socket is closed would make the kernel take back what was sent
+                    connection.stream.shut_down();
+                    *shut = true;
+                }
+                if result.is_err() {
+                    self.drop_connection(now, id);
+                }
+            }
+        }
+    }
+
+    /// A connection that was not read from because its client had to read first.
+    fn read_again(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id)
+            && connection.readable
+            && !self.unread.contains(&id)
+        {
+            self.unread.push(id);
+        }
+    }
+
+    /// Takes over the connections that the core has given up.
+    pub(super) fn settle(&mut self, now: Time) {
+        while let Some(Closed { connection, output }) = self.core.poll_closed() {
+            self.close(now, connection, output);
+        }
+    }
+
+    /// Sends the last bytes, then waits a little for the peer to read them and close.
+    pub(super) fn close(&mut self, now: Time, id: ConnectionId, output: Output) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let nothing_to_say = output.is_empty();
+        connection.place = Place::Closing { output: Box::new(output), shut: false };
+        if nothing_to_say {
+            return self.drop_connection(now, id);
+        }
+        self.linger_deadlines.push(now.after(self.shared.hub.config().limits.linger), id);
+        if connection.readable || connection.read_closed {
+            self.unread.push(id);
+        }
+        self.write(now, id);
+    }
+}
+
+/// Writes until the output is empty or the socket takes no more; how many bytes that were.
+fn write_all(stream: &mut Stream, output: &mut Output) -> io::Result<usize> {
+    let mut total = 0;
+    while !output.is_empty() {
+        match output.write_to(stream) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => total += written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}

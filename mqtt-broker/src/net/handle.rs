@@ -1,0 +1,153 @@
+//! The handle of a running broker: publish, subscribe in-process, shut down.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mqtt_codec::{Message, QoS, Seconds, TopicFilter};
+use tokio::sync::{mpsc, oneshot};
+
+use super::shard_loop::Shared;
+use crate::core::{Counter, LocalId, LocalMessage, Mail};
+
+/// The shard that serves the embedding program.
+const LOCAL_SHARD: u16 = 0;
+
+/// A running broker. Dropping the handle stops the broker without waiting for it.
+pub struct BrokerHandle {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    ends: Vec<oneshot::Receiver<io::Result<()>>>,
+    next_id: AtomicU64,
+}
+
+/// Too much mail waits for the broker: try again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the broker has not taken what it was given before")]
+pub struct Busy;
+
+impl BrokerHandle {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        addresses: Vec<SocketAddr>,
+        ends: Vec<oneshot::Receiver<io::Result<()>>>,
+    ) -> Self {
+        Self { shared, addresses, ends, next_id: AtomicU64::new(0) }
+    }
+
+    /// Where the broker listens, in the order of its listeners, with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Publishes a message as the broker's own; topics that clients may not publish to are allowed.
+    ///
+    /// # Errors
+    /// [`Busy`] if as much waits as `limits.mailbox` allows.
+    pub fn publish(
+        &self,
+        message: Message,
+        qos: QoS,
+        retain: bool,
+        expiry: Option<Seconds>,
+    ) -> Result<(), Busy> {
+        if self.shared.hub.waiting(LOCAL_SHARD) >= self.shared.hub.config().limits.mailbox {
+            return Err(Busy);
+        }
+        self.post(Mail::Publish { message: Arc::new(message), qos, retain, expiry });
+        Ok(())
+    }
+
+    /// Subscribes in-process; retained messages come first. At most `capacity` messages wait to be received.
+    ///
+    /// Returns once the subscription is in force.
+    ///
+    /// # Cancel safety
+    /// Dropped while it waits, the subscription is made and ended again.
+    pub async fn subscribe(&self, filter: TopicFilter, qos: QoS, capacity: usize) -> Subscriber {
+        let id = LocalId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
+        let sink = Box::new(move |message| {
+            if sender.try_send(message).is_err() {
+                lost.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let (ready, made) = oneshot::channel();
+        let subscriber = Subscriber { id, receiver, dropped, shared: Arc::clone(&self.shared) };
+        let ready = Box::new(move || {
+            // nobody may wait any more
+            let _ = ready.send(());
+        });
+        self.post(Mail::Subscribe { id, filter, qos, sink, ready });
+        // an error means that the broker has stopped, and nothing will come
+        let _ = made.await;
+        subscriber
+    }
+
+    /// A counter over all shards since the start.
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.shared.hub.total(counter)
+    }
+
+    /// Clients that are connected.
+    pub fn connected(&self) -> u64 {
+        self.shared.hub.connected()
+    }
+
+    /// Stops the broker: clients of 5.0 get DISCONNECT with Server shutting down, connections are flushed and
+    /// closed, at the latest after `limits.linger`. Returns when the last thread has ended.
+    ///
+    /// # Cancel safety
+    /// The broker stops also if this is dropped while it waits.
+    pub async fn shutdown(mut self) {
+        self.shared.hub.stop();
+        for end in std::mem::take(&mut self.ends) {
+            // an error means that the thread is gone, which is what is waited for
+            let _ = end.await;
+        }
+    }
+
+    fn post(&self, mail: Mail) {
+        self.shared.hub.post(LOCAL_SHARD, &mut vec![mail]);
+    }
+}
+
+impl Drop for BrokerHandle {
+    fn drop(&mut self) {
+        if !self.shared.hub.is_stopping() {
+            self.shared.hub.stop();
+        }
+    }
+}
+
+/// A subscription of the embedding program. Dropping it ends it.
+pub struct Subscriber {
+    id: LocalId,
+    receiver: mpsc::Receiver<LocalMessage>,
+    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+impl Subscriber {
+    /// The next message; `None` once the broker has stopped and all were received.
+    ///
+    /// # Cancel safety
+    /// A message is either received or stays: dropping this loses nothing.
+    pub async fn recv(&mut self) -> Option<LocalMessage> {
+        self.receiver.recv().await
+    }
+
+    /// Messages that were dropped because the capacity was used up.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.shared.hub.post(LOCAL_SHARD, &mut vec![Mail::Unsubscribe(self.id)]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The shell around the core: listeners, streams, one event loop per shard, and the handle that programs hold.
+
+mod broker;
+mod connections;
+mod flush;
+mod handle;
+mod listen;
+mod lobby;
+mod reading;
+mod shard_loop;
+mod stream;
+
+pub use broker::{Broker, BrokerBuilder, StartError};
+pub use handle::{BrokerHandle, Busy, Subscriber};

@@ -1,0 +1,52 @@
+//! Bytes from sockets.
+
+use std::io::{self, Read};
+
+use mqtt_session::Time;
+
+use super::connections::Place;
+use super::shard_loop::ShardLoop;
+use crate::core::ConnectionId;
+
+impl ShardLoop {
+    /// Reads from a connection once; what is left comes in the next turn, so that nobody waits long.
+    pub(super) fn read(&mut self, now: Time, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if let Place::Client(slot) = connection.place
+            && (!self.core.wants_read(slot) || self.shared.hub.is_congested())
+        {
+            // flushing its output, or the end of congestion, brings it back
+            if self.shared.hub.is_congested() {
+                self.unread.push(id);
+            }
+            return;
+        }
+        match connection.stream.read(&mut self.buffer) {
+            Ok(0) => self.drop_connection(now, id),
+            Ok(len) => {
+                // a short read means that the socket is empty, unless its end is still to be read
+                connection.readable = len == self.buffer.len() || connection.read_closed;
+                if connection.readable {
+                    self.unread.push(id);
+                }
+                self.handle_bytes(now, id, len);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.unread.push(id),
+            Err(_) => self.drop_connection(now, id),
+        }
+    }
+
+    fn handle_bytes(&mut self, now: Time, id: ConnectionId, len: usize) {
+        let Some(connection) = self.connections.get(id) else { return };
+        match connection.place {
+            Place::Client(slot) => {
+                self.core.handle_bytes(now, slot, self.buffer.get(..len).unwrap_or_default());
+                self.settle(now);
+            }
+            Place::Lobby(_) => self.handle_lobby_bytes(now, id, len),
+            // nobody listens any more
+            Place::Closing { .. } => {}
+        }
+    }
+}

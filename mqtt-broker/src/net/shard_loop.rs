@@ -1,0 +1,242 @@
+//! The event loop of one shard: a turn is one poll, all reads, the mail, then one write per connection.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token, Waker};
+use mqtt_codec::{Connect, Decoder};
+use mqtt_session::Time;
+
+use super::connections::{Connections, Deadlines, FIRST_TOKEN};
+use super::stream::Stream;
+use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
+
+/// Events taken from one poll.
+const EVENTS: usize = 1_024;
+/// Bytes read at once, into a buffer that all connections of the shard share.
+const READ_BUFFER: usize = 64 << 10;
+/// How long accepting pauses when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const WAKER: Token = Token(FIRST_TOKEN - 1);
+
+/// A connection on its way to the shard where its client lives.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) stream: Stream,
+    pub(super) connect: Box<Connect>,
+    pub(super) assigned: bool,
+    pub(super) decoder: Decoder,
+    pub(super) unread: Vec<u8>,
+}
+
+/// What the threads of a broker share besides the hub.
+pub(super) struct Shared {
+    pub(super) hub: Arc<Hub>,
+    /// Connections that move, by the shard that they move to.
+    pub(super) arrivals: Box<[Mutex<Vec<Arrival>>]>,
+    pub(super) start: Instant,
+}
+
+/// One shard with its sockets.
+pub(super) struct ShardLoop {
+    pub(super) shared: Arc<Shared>,
+    pub(super) shard: u16,
+    pub(super) core: ShardCore,
+    pub(super) poll: Poll,
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) connections: Connections,
+    /// When connections must have sent CONNECT.
+    pub(super) lobby_deadlines: Deadlines,
+    pub(super) half_open: usize,
+    /// When connections that are being closed are closed at the latest.
+    pub(super) linger_deadlines: Deadlines,
+    /// Connections with bytes to read that this turn did not read.
+    pub(super) unread: Vec<ConnectionId>,
+    pub(super) buffer: Box<[u8]>,
+    pub(super) assigned_ids: u64,
+    accept_at: Option<Time>,
+    /// When a broker that stops no longer waits for its clients.
+    stop_at: Option<Time>,
+}
+
+impl ShardLoop {
+    pub(super) fn new(shared: Arc<Shared>, shard: u16, mut listeners: Vec<TcpListener>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            poll.registry().register(listener, Token(index), Interest::READABLE)?;
+        }
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        // a waker that fails leaves mail until the next event; there is nobody to tell
+        shared.hub.set_wake(shard, Box::new(move || drop(waker.wake())));
+        Ok(Self {
+            core: ShardCore::new(shard, Arc::clone(&shared.hub)),
+            shared,
+            shard,
+            poll,
+            listeners,
+            connections: Connections::default(),
+            lobby_deadlines: Deadlines::default(),
+            half_open: 0,
+            linger_deadlines: Deadlines::default(),
+            unread: Vec::new(),
+            buffer: vec![0; READ_BUFFER].into(),
+            assigned_ids: 0,
+            accept_at: None,
+            stop_at: None,
+        })
+    }
+
+    /// Runs until the broker stops.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let timeout = self.timeout(self.now());
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            let now = self.now();
+            self.turn(now, &events);
+            if self.is_finished(now) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn turn(&mut self, now: Time, events: &Events) {
+        for id in std::mem::take(&mut self.unread) {
+            self.read(now, id);
+        }
+        for event in events {
+            match event.token() {
+                WAKER => {}
+                Token(index) if index < FIRST_TOKEN => self.accept(now, index),
+                token => self.handle_event(now, token, event),
+            }
+        }
+        if self.accept_at.is_some_and(|at| at <= now) {
+            self.accept_at = None;
+            (0..self.listeners.len()).for_each(|index| self.accept(now, index));
+        }
+        self.receive(now);
+        self.core.handle_mail(now);
+        self.core.handle_timeout(now);
+        self.handle_deadlines(now);
+        self.core.end_turn(now);
+        self.settle(now);
+        self.flush(now);
+        self.settle(now);
+        self.log();
+    }
+
+    fn handle_event(&mut self, now: Time, token: Token, event: &mio::event::Event) {
+        let Some(connection) = self.connections.by_token(token) else { return };
+        let id = connection.id;
+        connection.read_closed |= event.is_read_closed() || event.is_error();
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            connection.readable = true;
+        }
+        let readable = connection.readable;
+        if event.is_writable() {
+            self.write(now, id);
+        }
+        if readable {
+            self.read(now, id);
+        }
+    }
+
+    /// Takes in connections; a few at a time, so that clients are not kept waiting.
+    fn accept(&mut self, now: Time, index: usize) {
+        if self.shared.hub.is_stopping() || self.accept_at.is_some() {
+            return;
+        }
+        loop {
+            let Some(listener) = self.listeners.get(index) else { return };
+            match listener.accept() {
+                Ok((socket, _)) => self.admit(now, Stream::Tcp(socket)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_out_of_files(&error) => {
+                    tracing::warn!(%error, "no connection can be accepted; raise the limit of open files");
+                    self.accept_at = Some(now.after(ACCEPT_PAUSE));
+                    return;
+                }
+                // that one connection failed before it was accepted
+                Err(error) => tracing::debug!(%error, "accept"),
+            }
+        }
+    }
+
+    /// Takes connections that other shards have sent here.
+    fn receive(&mut self, now: Time) {
+        let arrivals = match self.shared.arrivals.get(usize::from(self.shard)) {
+            Some(arrivals) => std::mem::take(&mut *arrivals.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => return,
+        };
+        for arrival in arrivals {
+            self.connect(now, arrival);
+        }
+    }
+
+    fn log(&mut self) {
+        while let Some(notice) = self.core.poll_notice() {
+            match notice {
+                Notice::Connected { client_id, version, session_present } => {
+                    tracing::debug!(%client_id, %version, session_present, "client connected");
+                }
+                Notice::Disconnected { client_id, cause } => {
+                    tracing::debug!(%client_id, "client disconnected: {cause}");
+                }
+            }
+        }
+    }
+
+    /// How long the next poll may wait.
+    fn timeout(&self, now: Time) -> Option<Duration> {
+        if self.core.has_work() || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
+            return Some(Duration::ZERO);
+        }
+        let congested = (!self.unread.is_empty()).then(|| now.after(Duration::from_millis(1)));
+        let deadlines = [
+            self.core.poll_timeout(),
+            self.lobby_deadlines.next(),
+            self.linger_deadlines.next(),
+            self.accept_at,
+            self.stop_at,
+            congested,
+        ];
+        deadlines.into_iter().flatten().min().map(|deadline| round_up(deadline.since(now)))
+    }
+
+    fn is_finished(&mut self, now: Time) -> bool {
+        if !self.core.is_stopped() {
+            return false;
+        }
+        if self.stop_at.is_none() {
+            self.stop_at = Some(now.after(self.shared.hub.config().limits.linger));
+            self.listeners.clear();
+            self.connections.strangers().into_iter().for_each(|id| self.drop_connection(now, id));
+        }
+        self.connections.len() == 0 || self.stop_at.is_some_and(|stop_at| stop_at <= now)
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO.after(self.shared.start.elapsed())
+    }
+
+    pub(super) fn count(&self, counter: Counter) {
+        self.core.counters().add(counter, 1);
+    }
+}
+
+/// Poll has a resolution of milliseconds and rounds down: a deadline would be polled for in a busy loop.
+fn round_up(wait: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
+}
+
+/// EMFILE and ENFILE, which have no kind of their own.
+fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
