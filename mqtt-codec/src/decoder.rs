@@ -79,6 +79,7 @@ impl Decoder {
     /// Reads the first packet in `input`: `None` until it is complete, else the packet and its length.
     ///
     /// For callers that keep framing and decoding together; see [`Decoder::frame_len`] and [`Decoder::decode`].
+    #[inline]
     pub fn decode_next<'a>(
         &'a mut self,
         input: &'a [u8],
@@ -88,6 +89,7 @@ impl Decoder {
         Ok(Some((self.decode_frame(header, frame)?, frame.len())))
     }
 
+    #[inline]
     fn decode_frame<'a>(
         &'a mut self,
         header: FixedHeader,
@@ -96,33 +98,22 @@ impl Decoder {
         if header.packet_type == PacketType::Connect && !self.versioned {
             self.take_version(header, frame);
         }
-        let packet = PacketRef::decode_body(header, frame, &self.rules)?;
-        resolve(&mut self.aliases, packet, &self.rules, frame)
+        let mut packet = PacketRef::decode_body(header, frame, &self.rules);
+        if let Ok(PacketRef::Publish(publish)) = &mut packet
+            && publish.alias.is_some()
+        {
+            self.aliases.resolve(publish).map_err(|kind| alias_error(kind, &self.rules, frame))?;
+        }
+        packet
     }
 
+    #[cold]
     fn take_version(&mut self, header: FixedHeader, frame: &[u8]) {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
         if let Some(version) = peek_version(body) {
             self.rules.version = version;
             self.versioned = true;
         }
-    }
-}
-
-/// Fills in the topic of a PUBLISH whose alias stands for it.
-fn resolve<'a>(
-    aliases: &'a mut IncomingAliases,
-    packet: PacketRef<'a>,
-    rules: &Rules,
-    frame: &[u8],
-) -> Result<PacketRef<'a>, DecodeError> {
-    let PacketRef::Publish(mut publish) = packet else { return Ok(packet) };
-    if publish.alias.is_none() {
-        return Ok(packet);
-    }
-    match aliases.resolve(&mut publish) {
-        Ok(()) => Ok(PacketRef::Publish(publish)),
-        Err(kind) => Err(alias_error(kind, rules, frame)),
     }
 }
 

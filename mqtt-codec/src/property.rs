@@ -271,9 +271,13 @@ pub(crate) trait PropertySet {
 
     /// Writes the Property Length and the block. [MQTT-2.2.2-1]
     fn write_block(&self, sink: &mut impl Sink) {
-        let len = self.block_len();
-        write::varint(sink, u32::try_from(len).unwrap_or(u32::MAX));
-        self.write(sink);
+        match self.block_len() {
+            0 => write::u8(sink, 0),
+            len => {
+                write::varint(sink, u32::try_from(len).unwrap_or(u32::MAX));
+                self.write(sink);
+            }
+        }
     }
 
     fn block_len(&self) -> usize {

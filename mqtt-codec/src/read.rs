@@ -10,7 +10,7 @@ use nom::number::complete::{be_u8, be_u16, be_u32};
 use crate::error::DecodeErrorKind as Kind;
 use crate::field::Field;
 use crate::topic::{InvalidTopic, InvalidTopicFilter, TopicFilterRef, TopicRef, check_filter, check_topic};
-use crate::types::PacketId;
+use crate::types::{PacketId, any_byte};
 
 /// A fault inside a packet: what, in which field, and how many bytes were left there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +86,11 @@ pub(crate) fn text(field: Field, input: &[u8]) -> Parsed<'_, &str> {
         Err(error) => return fault_at(field, Kind::InvalidUtf8, error.valid_up_to(), bytes, rest),
     };
     // [MQTT-1.5.4-2], in 3.1.1 [MQTT-1.5.3-2]
-    match bytes.iter().position(|byte| *byte == 0) {
-        None => Ok((rest, text)),
-        Some(index) => fault_at(field, Kind::NullCharacter, index, bytes, rest),
+    if any_byte(bytes, |byte| byte == 0) {
+        let index = bytes.iter().position(|byte| *byte == 0).unwrap_or_default();
+        return fault_at(field, Kind::NullCharacter, index, bytes, rest);
     }
+    Ok((rest, text))
 }
 
 /// A fault at the byte `index` of a string that `rest` follows.

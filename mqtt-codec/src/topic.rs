@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use crate::types::{InvalidText, check_text};
+use crate::types::{InvalidText, any_byte, check_text};
 
 /// The first level of a Shared Subscription's filter, with its separator.
 const SHARE_PREFIX: &str = "$share/";
@@ -106,7 +106,7 @@ impl<'a> TopicFilterRef<'a> {
 
     /// Whether the filter has a `+` or `#`.
     pub fn has_wildcard(self) -> bool {
-        self.0.bytes().any(|byte| matches!(byte, b'+' | b'#'))
+        has_wildcard(self.0)
     }
 
     /// The Shared Subscription that the filter asks for, `None` if it is an ordinary filter.
@@ -242,10 +242,7 @@ pub(crate) fn check_topic(name: &str) -> Result<(), InvalidTopic> {
     if name.is_empty() {
         return Err(InvalidTopic::Empty);
     }
-    match name.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
-        true => Err(InvalidTopic::Wildcard),
-        false => Ok(()),
-    }
+    if has_wildcard(name) { Err(InvalidTopic::Wildcard) } else { Ok(()) }
 }
 
 /// The rules of a Topic Filter beyond those of text.
@@ -253,20 +250,28 @@ pub(crate) fn check_filter(filter: &str) -> Result<(), InvalidTopicFilter> {
     if filter.is_empty() {
         return Err(InvalidTopicFilter::Empty);
     }
-    let mut levels = filter.split('/');
-    while let Some(level) = levels.next() {
-        match level {
-            // [MQTT-4.7.1-1]
-            "#" if levels.next().is_some() => return Err(InvalidTopicFilter::MultiLevelNotLast),
-            "#" => return Ok(()),
-            "+" => {}
-            _ if level.contains('#') => return Err(InvalidTopicFilter::MultiLevelNotAlone),
-            // [MQTT-4.7.1-2]
-            _ if level.contains('+') => return Err(InvalidTopicFilter::SingleLevelNotAlone),
-            _ => {}
+    if !has_wildcard(filter) {
+        return Ok(());
+    }
+    let mut before = None;
+    let mut bytes = filter.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let after = bytes.peek();
+        let alone = matches!(before, None | Some(b'/')) && matches!(after, None | Some(b'/'));
+        match byte {
+            // [MQTT-4.7.1-1], in 3.1.1 [MQTT-4.7.1-2]
+            b'#' if !alone => return Err(InvalidTopicFilter::MultiLevelNotAlone),
+            b'#' if after.is_some() => return Err(InvalidTopicFilter::MultiLevelNotLast),
+            // [MQTT-4.7.1-2], in 3.1.1 [MQTT-4.7.1-3]
+            b'+' if !alone => return Err(InvalidTopicFilter::SingleLevelNotAlone),
+            _ => before = Some(byte),
         }
     }
     Ok(())
+}
+
+fn has_wildcard(text: &str) -> bool {
+    any_byte(text.as_bytes(), |byte| matches!(byte, b'+' | b'#'))
 }
 
 /// Why a text is not a Topic Name.

@@ -55,7 +55,7 @@ fn mqtt_5_0__4_7_1_1_and_mqtt_3_1_1__4_7_1_2_the_multi_level_wildcard_is_the_las
     for filter in ["#/", "#/a", "a/#/b", "a/#/"] {
         assert_eq!(TopicFilter::new(filter), Err(InvalidTopicFilter::MultiLevelNotLast), "{filter}");
     }
-    for filter in ["a#", "#a", "a/b#", "##", "+#", "a/+#"] {
+    for filter in ["a#", "#a", "a/b#", "##", "#+"] {
         assert_eq!(TopicFilter::new(filter), Err(InvalidTopicFilter::MultiLevelNotAlone), "{filter}");
     }
 }
@@ -65,7 +65,7 @@ fn mqtt_5_0__4_7_1_2_and_mqtt_3_1_1__4_7_1_3_the_single_level_wildcard_fills_its
     for filter in ["+", "+/a", "a/+", "a/+/b", "/+", "+/", "+/+"] {
         assert!(TopicFilter::new(filter).is_ok(), "{filter}");
     }
-    for filter in ["a+", "+a", "a/b+", "++", "a/+b/c"] {
+    for filter in ["a+", "+a", "a/b+", "++", "a/+b/c", "+#", "a/+#"] {
         assert_eq!(TopicFilter::new(filter), Err(InvalidTopicFilter::SingleLevelNotAlone), "{filter}");
     }
 }

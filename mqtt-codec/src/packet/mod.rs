@@ -34,7 +34,7 @@ pub use unsubscribe::{Unsubscribe, UnsubscribeRef};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::frame::{FixedHeader, Rules};
-use crate::read::{Fault, fault};
+use crate::read::{self, Fault};
 use crate::version::Version;
 use crate::write::{Layout, Sink, fixed_header};
 use crate::{DecodeErrorKind, Field};
@@ -157,32 +157,29 @@ impl<'a> PacketRef<'a> {
         rules: &Rules,
     ) -> Result<Self, DecodeError> {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
-        if header.packet_type == PacketType::Connect {
-            return connect(header, frame, body, rules);
+        let (packet_type, version) = (header.packet_type, rules.version);
+        let error = |fault| locate(fault, packet_type, frame.len(), version);
+        match packet_type {
+            PacketType::Publish => {
+                publish::parse(header.flags, body, rules).map(Self::Publish).map_err(error)
+            }
+            PacketType::PubAck => ack::parse(packet_type, body, version).map(Self::PubAck).map_err(error),
+            PacketType::PubRec => ack::parse(packet_type, body, version).map(Self::PubRec).map_err(error),
+            PacketType::PubRel => ack::parse(packet_type, body, version).map(Self::PubRel).map_err(error),
+            PacketType::PubComp => ack::parse(packet_type, body, version).map(Self::PubComp).map_err(error),
+            PacketType::Connect => connect(header, frame, body, rules).map(Self::Connect),
+            PacketType::ConnAck => connack::parse(body, version).map(Self::ConnAck).map_err(error),
+            PacketType::Subscribe => subscribe::parse(body, version).map(Self::Subscribe).map_err(error),
+            PacketType::SubAck => suback::parse_suback(body, version).map(Self::SubAck).map_err(error),
+            PacketType::Unsubscribe => {
+                unsubscribe::parse(body, version).map(Self::Unsubscribe).map_err(error)
+            }
+            PacketType::UnsubAck => suback::parse_unsuback(body, version).map(Self::UnsubAck).map_err(error),
+            PacketType::PingReq => read::end(body).map(|()| Self::PingReq).map_err(error),
+            PacketType::PingResp => read::end(body).map(|()| Self::PingResp).map_err(error),
+            PacketType::Disconnect => disconnect::parse(body, rules).map(Self::Disconnect).map_err(error),
+            PacketType::Auth => auth::parse(body).map(Self::Auth).map_err(error),
         }
-        Self::parse(header, body, rules)
-            .map_err(|error| locate(error, header.packet_type, frame.len(), rules.version))
-    }
-
-    fn parse(header: FixedHeader, body: &'a [u8], rules: &Rules) -> Result<Self, nom::Err<Fault>> {
-        let version = rules.version;
-        Ok(match header.packet_type {
-            PacketType::Publish => Self::Publish(publish::parse(header.flags, body, rules)?),
-            PacketType::PubAck => Self::PubAck(ack::parse(PacketType::PubAck, body, version)?),
-            PacketType::PubRec => Self::PubRec(ack::parse(PacketType::PubRec, body, version)?),
-            PacketType::PubRel => Self::PubRel(ack::parse(PacketType::PubRel, body, version)?),
-            PacketType::PubComp => Self::PubComp(ack::parse(PacketType::PubComp, body, version)?),
-            PacketType::Connect => Self::Connect(connect::parse(body)?),
-            PacketType::ConnAck => Self::ConnAck(connack::parse(body, version)?),
-            PacketType::Subscribe => Self::Subscribe(subscribe::parse(body, version)?),
-            PacketType::SubAck => Self::SubAck(suback::parse_suback(body, version)?),
-            PacketType::Unsubscribe => Self::Unsubscribe(unsubscribe::parse(body, version)?),
-            PacketType::UnsubAck => Self::UnsubAck(suback::parse_unsuback(body, version)?),
-            PacketType::PingReq => no_body(body, Self::PingReq)?,
-            PacketType::PingResp => no_body(body, Self::PingResp)?,
-            PacketType::Disconnect => Self::Disconnect(disconnect::parse(body, rules)?),
-            PacketType::Auth => Self::Auth(auth::parse(body)?),
-        })
     }
 
     /// Appends the packet to `sink`; on an error nothing has been written.
@@ -264,19 +261,14 @@ fn connect<'a>(
     frame: &[u8],
     body: &'a [u8],
     rules: &Rules,
-) -> Result<PacketRef<'a>, DecodeError> {
+) -> Result<ConnectRef<'a>, DecodeError> {
     let rules = Rules { version: peek_version(body).unwrap_or(rules.version), ..*rules };
     header.check(&rules)?;
-    connect::parse(body)
-        .map(PacketRef::Connect)
-        .map_err(|error| locate(error, PacketType::Connect, frame.len(), rules.version))
-}
-
-fn no_body<'a>(body: &[u8], packet: PacketRef<'a>) -> Result<PacketRef<'a>, nom::Err<Fault>> {
-    if body.is_empty() { Ok(packet) } else { fault(body, Field::Body, DecodeErrorKind::TrailingBytes) }
+    connect::parse(body).map_err(|error| locate(error, PacketType::Connect, frame.len(), rules.version))
 }
 
 /// Turns what was left at the fault into an offset from the start of the frame.
+#[cold]
 fn locate(error: nom::Err<Fault>, packet: PacketType, frame_len: usize, version: Version) -> DecodeError {
     let (kind, field, remaining) = match error {
         nom::Err::Error(fault) | nom::Err::Failure(fault) => (fault.kind, fault.field, fault.remaining),
