@@ -1,0 +1,63 @@
+//! What the program does beside the library: options, log, one line of output, signals, exit codes.
+
+mod failure;
+mod options;
+mod serve;
+mod signals;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use mqtt_broker::config::Config;
+use tokio::runtime::Builder;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use self::failure::Failure;
+use self::options::Options;
+
+pub(crate) fn run() -> ExitCode {
+    let options = match Options::read() {
+        Ok(options) => options,
+        Err(answer) => return failure::tell_usage(&answer),
+    };
+    match start(options) {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn start(options: Options) -> Result<ExitCode, Failure> {
+    if options.print_config {
+        say(&include_str!("../../mqtt-broker.toml").trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let check = options.check;
+    let filter = options.filter();
+    let config = options.into_config()?;
+    if check {
+        say(&format_args!("The configuration is valid and serves {}.", urls(&config)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    log(filter);
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
+    runtime.block_on(serve::serve(config))
+}
+
+fn urls(config: &Config) -> String {
+    let urls: Vec<String> = config.listeners.iter().map(ToString::to_string).collect();
+    urls.join(", ")
+}
+
+/// Standard output may be closed: nobody wants to know, then.
+fn say(line: &dyn std::fmt::Display) {
+    let mut output = io::stdout();
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+}
+
+fn log(filter: Targets) {
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(filter).with(lines).init();
+}

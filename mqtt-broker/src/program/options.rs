@@ -1,0 +1,188 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser};
+use mqtt_broker::config::{Config, Listener, quantity};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use super::failure::Failure;
+
+/// An MQTT broker for MQTT 3.1, 3.1.1 and 5.0.
+///
+/// Without arguments it serves tcp://127.0.0.1:1883, which only programs on this machine reach. It prints one line
+/// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told, sessions
+/// and retained messages, which are kept in memory, are gone.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Options {
+    /// Serve this address: tcp://HOST:PORT or mqtt://HOST:PORT; may be repeated and adds to the file's listeners.
+    ///
+    /// HOST is a name, an IPv4 address or an IPv6 address in brackets. Port 0 lets the system choose; the printed
+    /// line says what it chose. [default: tcp://127.0.0.1:1883]
+    #[arg(short, long, value_name = "URL")]
+    listen: Vec<Listener>,
+
+    /// Read settings from this TOML file; options of the command line win.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Let everybody connect, also from other machines.
+    ///
+    /// There is no authentication yet, so an address that other machines can reach is refused without this.
+    #[arg(long)]
+    allow_anonymous: bool,
+
+    /// Threads that serve clients; a second pays only when the first is saturated. [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    shards: Option<u16>,
+
+    /// Largest packet that clients may send, for example 65536, 64KiB or 1MiB. [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = packet_size)]
+    max_packet_size: Option<u32>,
+
+    /// What to log, by level and module, for example info or mqtt_broker=debug. [default: warn]
+    #[arg(long, value_name = "FILTER", conflicts_with = "verbose")]
+    log: Option<Targets>,
+
+    /// Log more: -v connections, -vv packets, -vvv everything.
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Say whether the configuration is valid, and exit.
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Print every setting with its default and its reason, as a file to start from, and exit.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+const EXAMPLES: &str = "\
+Try it, each line in a terminal of its own:
+  mqtt-broker
+  mosquitto_sub -t 'greetings/#' -v
+  mosquitto_pub -t greetings/world -m hello
+
+Open it to the network, where everybody who reaches it may then read and write:
+  mqtt-broker --listen tcp://0.0.0.0:1883 --allow-anonymous
+
+Several addresses, among them a port that the system chooses:
+  mqtt-broker --listen tcp://127.0.0.1:1883 --listen 'tcp://[::1]:0'
+
+Write a configuration file with all settings, and look for mistakes in it before using it:
+  mqtt-broker --print-config > mqtt-broker.toml
+  mqtt-broker --config mqtt-broker.toml --check
+
+Exit codes:
+  0    stopped by Ctrl-C or SIGTERM, or has answered --check, --print-config, --help or --version
+  1    the system refused something, for example a port in use
+  2    a wrong option or configuration
+  130  stopped at once by a second Ctrl-C";
+
+impl Options {
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::try_parse()
+    }
+
+    pub(crate) fn filter(&self) -> Targets {
+        let level = match self.verbose {
+            0 => LevelFilter::WARN,
+            1 => LevelFilter::INFO,
+            2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        };
+        self.log.clone().unwrap_or_else(|| Targets::new().with_default(level))
+    }
+
+    /// The file with the options laid over it, checked.
+    pub(crate) fn into_config(self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        for listener in self.listen {
+            // An address that is in the file as well is meant once; with port 0 each is another one.
+            if listener.address.port() == 0 || !config.listeners.contains(&listener) {
+                config.listeners.push(listener);
+            }
+        }
+        if config.listeners.is_empty() {
+            config.listeners.push(Listener::LOOPBACK);
+        }
+        config.allow_anonymous |= self.allow_anonymous;
+        if let Some(shards) = self.shards.and_then(|shards| shards.try_into().ok()) {
+            config.shards = shards;
+        }
+        if let Some(size) = self.max_packet_size {
+            config.session.maximum_packet_size = size;
+        }
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn packet_size(text: &str) -> Result<u32, String> {
+    let size = quantity::size(text).map_err(|error| error.to_string())?;
+    size.try_into().map_err(|_| format!("{size} bytes are more than a packet can have"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn config(arguments: &[&str]) -> Result<Config, Failure> {
+        let arguments = ["mqtt-broker"].iter().chain(arguments);
+        Options::try_parse_from(arguments).expect("known options").into_config()
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn no_arguments_mean_the_defaults_on_loopback() {
+        let expected = Config { listeners: vec![Listener::LOOPBACK], ..Config::default() };
+        assert_eq!(config(&[]).expect("a configuration"), expected);
+    }
+
+    #[test]
+    fn the_help_tells_the_true_defaults() {
+        let help = Options::command().term_width(0).render_long_help().to_string();
+        let defaults = Config::default();
+        assert!(help.contains(&format!("[default: {}]", Listener::LOOPBACK)));
+        assert!(help.contains(&format!("saturated. [default: {}]", defaults.shards)));
+        let size = quantity::size("1MiB").expect("a size");
+        assert_eq!(size, u64::from(defaults.session.maximum_packet_size));
+        assert!(help.contains("1MiB. [default: 1MiB]"));
+    }
+
+    #[test]
+    fn options_lie_over_the_file() {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/mqtt-broker.toml");
+        let arguments = ["-c", example, "--shards", "3", "--max-packet-size", "64KiB", "--allow-anonymous"];
+        let listen = ["--listen", "tcp://127.0.0.1:1883", "-l", "tcp://0.0.0.0:0", "-l", "tcp://0.0.0.0:0"];
+        let config = config(&[&arguments[..], &listen[..]].concat()).expect("a configuration");
+        assert_eq!(config.shards.get(), 3);
+        assert_eq!(config.session.maximum_packet_size, 65_536);
+        assert!(config.allow_anonymous);
+        let ports: Vec<u16> = config.listeners.iter().map(|listener| listener.address.port()).collect();
+        assert_eq!(ports, [1883, 0, 0]);
+    }
+
+    #[test]
+    fn each_v_logs_more() {
+        for (arguments, expected) in [
+            (&["mqtt-broker"][..], "warn"),
+            (&["mqtt-broker", "-v"], "info"),
+            (&["mqtt-broker", "-vv"], "debug"),
+            (&["mqtt-broker", "-vvvv"], "trace"),
+            (&["mqtt-broker", "--log", "mqtt_broker=debug,error"], "mqtt_broker=debug,error"),
+        ] {
+            let filter = Options::try_parse_from(arguments).expect("known options").filter();
+            assert_eq!(filter, expected.parse::<Targets>().expect(expected));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The program as a person meets it: options, one line of output, signals, exit codes.
+#![cfg(all(unix, feature = "net"))]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// CONNECT of MQTT 3.1.1 and of 5.0, with clean sessions and different client identifiers.
+const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a";
+const CONNECT_V5: &[u8] = b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x01b";
+
+/// A program that serves. It ends with the test, whatever happens.
+struct Program {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    line: String,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    fn spawn(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("text");
+        Self { child, output, line }
+    }
+
+    /// Starts and waits for the line that says that it is ready.
+    fn serving(arguments: &[&str]) -> Self {
+        let mut program = Self::spawn(arguments);
+        if !program.line.starts_with("Serving ") {
+            let end = program.end();
+            panic!("not serving: {end:?}");
+        }
+        program
+    }
+
+    fn address(&self) -> SocketAddr {
+        let (_, rest) = self.line.split_once("tcp://").expect("a URL");
+        rest.split([',', ';']).next().expect("a part").parse().expect("an address")
+    }
+
+    fn connect(&self, connect: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address()).expect("it listens");
+        stream.write_all(connect).expect("sent");
+        stream
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// Exit code, everything on standard output, everything on standard error.
+    fn end(&mut self) -> (Option<i32>, String, String) {
+        let mut output = std::mem::take(&mut self.line);
+        self.output.read_to_string(&mut output).expect("text");
+        let mut errors = String::new();
+        let mut stderr = self.child.stderr.take().expect("piped");
+        stderr.read_to_string(&mut errors).expect("text");
+        (self.child.wait().expect("a status").code(), output, errors)
+    }
+}
+
+/// Runs the program, which must end by itself.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut program = Program::spawn(arguments);
+    assert!(!program.line.starts_with("Serving "), "{arguments:?} should not serve: {}", program.line);
+    program.end()
+}
+
+/// Runs the program, which must refuse with one sentence.
+fn refused(arguments: &[&str], code: i32) -> String {
+    let (status, output, errors) = run(arguments);
+    assert_eq!((status, output.as_str()), (Some(code), ""), "{arguments:?}: {errors}");
+    assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
+    errors.trim_end().strip_prefix("mqtt-broker: ").expect("the name of the program").to_owned()
+}
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).expect("a temporary file");
+    path
+}
+
+fn packet(stream: &mut TcpStream) -> Vec<u8> {
+    let mut packet = vec![0; 2];
+    stream.read_exact(&mut packet).expect("a header");
+    packet.resize(2 + usize::from(packet[1]), 0);
+    stream.read_exact(&mut packet[2..]).expect("a body");
+    packet
+}
+
+#[test]
+fn bad_options_are_refused_in_one_sentence() {
+    for (arguments, sentence) in [
+        (&["--lisen", "tcp://h"][..], "unexpected argument '--lisen' found (tip: "),
+        (&["house"], "unexpected argument 'house' found (see mqtt-broker --help)"),
+        (&["--shards", "0"], "invalid value '0' for '--shards <N>': 0 is not in 1..=65535"),
+        (&["--shards", "many"], "invalid value 'many' for '--shards <N>': invalid digit found in string"),
+        (&["--shards"], "a value is required for '--shards <N>' but none was supplied"),
+        (
+            &["--max-packet-size", "1 MB/s"],
+            "invalid value '1 MB/s' for '--max-packet-size <SIZE>': \"1 MB/s\" is no",
+        ),
+        (
+            &["--max-packet-size", "4GiB"],
+            "invalid value '4GiB' for '--max-packet-size <SIZE>': 4294967296 bytes are",
+        ),
+        (
+            &["--max-packet-size", "300MB"],
+            "maximum_packet_size is 300000000, but has to lie between 1 and 268435460",
+        ),
+        (&["--log", "mqtt_broker=loud"], "invalid value 'mqtt_broker=loud' for '--log <FILTER>'"),
+        (&["-v", "--log", "info"], "the argument '--verbose...' cannot be used with '--log <FILTER>'"),
+    ] {
+        let refused = refused(arguments, 2);
+        assert!(refused.starts_with(sentence), "{refused}");
+    }
+}
+
+#[test]
+fn bad_listeners_are_refused_in_one_sentence() {
+    for (url, sentence) in [
+        (
+            "tls://127.0.0.1",
+            "cannot serve tls://127.0.0.1: tls is not supported yet, only tcp://HOST:PORT is",
+        ),
+        ("http://127.0.0.1", "cannot serve http://127.0.0.1: write tcp://HOST:PORT or mqtt://HOST:PORT"),
+        ("127.0.0.1:1883", "127.0.0.1:1883 has no scheme: write tcp://HOST:PORT"),
+        ("tcp://127.0.0.1:port", "cannot understand tcp://127.0.0.1:port: write tcp://HOST:PORT"),
+        ("tcp://no-such-host.invalid", "no address is known for the host no-such-host.invalid"),
+    ] {
+        let refused = refused(&["--listen", url], 2);
+        assert!(
+            refused.starts_with(&format!("invalid value '{url}' for '--listen <URL>': {sentence}")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn bad_files_are_refused_in_one_sentence() {
+    let missing = refused(&["--config", "no-such-file.toml"], 2);
+    assert!(
+        missing.starts_with("cannot read the configuration no-such-file.toml: No such file"),
+        "{missing}"
+    );
+
+    let path = file("unknown_key.toml", "shards = 1\n\n[limits]\nconections = 5\n");
+    let path = path.to_str().expect("text");
+    for arguments in [&["--config", path][..], &["--config", path, "--check"]] {
+        let refused = refused(arguments, 2);
+        let sentence = format!("{path}, line 4: unknown field `conections`, expected one of `connections`, ");
+        assert!(refused.starts_with(&sentence), "{refused}");
+    }
+}
+
+#[test]
+fn an_open_address_needs_a_decision() {
+    let sentence =
+        "tcp://0.0.0.0:0 can be reached from other machines and nothing asks clients who they are: ";
+    assert!(refused(&["--listen", "tcp://0.0.0.0:0"], 2).starts_with(sentence));
+    let path = file("open.toml", "[[listener]]\naddress = 'tcp://0.0.0.0:0'");
+    let path = path.to_str().expect("text");
+    assert!(refused(&["--config", path], 2).starts_with(sentence));
+    assert_eq!(run(&["--config", path, "--allow-anonymous", "--check"]).0, Some(0));
+}
+
+#[test]
+fn a_port_in_use_is_told_with_another_one() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = other.local_addr().expect("an address");
+    let refused = refused(&["--listen", &format!("tcp://{address}")], 1);
+    let sentence =
+        format!("tcp://{address} is in use by another program: stop that, or use --listen tcp://127.0.0.1:");
+    assert!(refused.starts_with(&sentence), "{refused}");
+}
+
+#[test]
+fn a_foreign_address_is_told() {
+    let refused = refused(&["--listen", "tcp://192.0.2.1:0", "--allow-anonymous"], 1);
+    assert_eq!(refused, "tcp://192.0.2.1:0 is no address of this machine: use --listen with one that is");
+}
+
+#[test]
+fn a_configuration_is_checked_without_serving_it() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/mqtt-broker.toml");
+    let valid = "The configuration is valid and serves tcp://127.0.0.1:1883.\n".to_owned();
+    assert_eq!(run(&["--config", example, "--check"]), (Some(0), valid, String::new()));
+
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("tcp://{}", other.local_addr().expect("an address"));
+    let (code, output, _) = run(&["--listen", &url, "--check"]);
+    assert_eq!(code, Some(0), "{output}");
+}
+
+#[test]
+fn help_version_and_reference_are_no_mistakes() {
+    let version = format!("mqtt-broker {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]), (Some(0), version, String::new()));
+
+    let example = include_str!("../mqtt-broker.toml").to_owned();
+    assert_eq!(run(&["--print-config"]), (Some(0), example, String::new()));
+
+    let (code, help, errors) = run(&["--help"]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    for word in ["mosquitto_pub -t", "--allow-anonymous", "[default: 1MiB]", "--print-config", "Exit codes:"]
+    {
+        assert!(help.contains(word), "{word} is not in\n{help}");
+    }
+}
+
+#[test]
+fn it_says_one_line_and_accepts_clients_of_each_version() {
+    let program = Program::serving(&["--listen", "tcp://127.0.0.1:0", "-vvv"]);
+    let address = program.address();
+    let (ip, port) = (address.ip(), address.port());
+    assert_ne!(port, 0);
+    let try_it = format!("try: mosquitto_sub -h {ip} -p {port} -t '#' -v");
+    assert_eq!(program.line, format!("Serving MQTT 3.1, 3.1.1 and 5.0 on tcp://{address}; {try_it}\n"));
+
+    assert_eq!(packet(&mut program.connect(CONNECT)), [0x20, 2, 0, 0]);
+    let accepted = packet(&mut program.connect(CONNECT_V5));
+    assert_eq!((accepted[0], accepted[2], accepted[3]), (0x20, 0, 0));
+}
+
+#[test]
+fn each_listener_is_served() {
+    let path = file("listener.toml", "[[listener]]\naddress = 'tcp://127.0.0.1:0'");
+    let path = path.to_str().expect("text");
+    let program = Program::serving(&["--config", path, "--listen", "mqtt://localhost:0"]);
+    let urls: Vec<&str> = program.line.split("tcp://").skip(1).collect();
+    assert_eq!(urls.len(), 2, "{}", program.line);
+    for url in urls {
+        let address = url.split([',', ';']).next().expect("a part");
+        let mut stream = TcpStream::connect(address).expect(address);
+        stream.write_all(CONNECT).expect("sent");
+        assert_eq!(packet(&mut stream), [0x20, 2, 0, 0]);
+    }
+}
+
+#[test]
+fn a_signal_ends_it_cleanly() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut program = Program::serving(&["--listen", "tcp://127.0.0.1:0"]);
+        let mut old = program.connect(CONNECT);
+        assert_eq!(packet(&mut old), [0x20, 2, 0, 0]);
+        let mut new = program.connect(CONNECT_V5);
+        assert_eq!(packet(&mut new)[0], 0x20);
+
+        program.signal(signal);
+        let disconnect = packet(&mut new);
+        assert_eq!((disconnect[0], disconnect[2]), (0xE0, 0x8B), "DISCONNECT, Server shutting down");
+        assert_eq!(new.read(&mut [0]).expect("closed"), 0);
+        assert_eq!(old.read(&mut [0]).expect("closed"), 0);
+        drop((new, old));
+
+        let line = program.line.clone();
+        assert_eq!(program.end(), (Some(0), line, String::new()), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let path = file("linger.toml", "[limits]\nlinger = '1h'");
+    let path = path.to_str().expect("text");
+    let mut program = Program::serving(&["--config", path, "--listen", "tcp://127.0.0.1:0"]);
+    let mut stream = program.connect(CONNECT_V5);
+    assert_eq!(packet(&mut stream)[0], 0x20);
+
+    // The broker closes its side and waits for the client's, which stays open.
+    program.signal(Signal::INT);
+    assert_eq!(packet(&mut stream)[0], 0xE0);
+    assert_eq!(stream.read(&mut [0]).expect("closed"), 0);
+    program.signal(Signal::INT);
+    assert_eq!(program.end().0, Some(130));
+}
