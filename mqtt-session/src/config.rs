@@ -50,7 +50,7 @@ pub struct ServerConfig {
     pub receive_maximum: NonZeroU16,
     /// Maximum Packet Size in bytes. Default 1 MiB: larger ones delay everybody on the same thread.
     pub maximum_packet_size: u32,
-    /// Topic Alias Maximum that the client may use. Default 32: memory for strangers' topics.
+    /// Topic Alias Maximum that the client may use. Default 10: memory for strangers' topics.
     pub topic_alias_maximum: u16,
     /// Topic aliases given to the client, as far as it allows. Default 0: readers with many topics gain nothing.
     pub outgoing_topic_aliases: u16,
@@ -72,7 +72,7 @@ impl Default for ServerConfig {
             queue: QueueLimits::default(),
             receive_maximum: NonZeroU16::MIN.saturating_add(1_023),
             maximum_packet_size: 1 << 20,
-            topic_alias_maximum: 32,
+            topic_alias_maximum: 10,
             outgoing_topic_aliases: 0,
             session_expiry_maximum: u32::MAX,
             session_expiry_v3: u32::MAX,
