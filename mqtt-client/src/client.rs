@@ -1,0 +1,212 @@
+//! The handle that applications hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mqtt_codec::{ReasonCode, Topic, TopicFilter};
+use mqtt_session::QueueLimits;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::command::{Command, Inbox, Left, PublishCommand};
+use crate::connection::{Connection, Dial, Tcp};
+use crate::core::Core;
+use crate::error::{ConnectionError, PublishError, SubscribeError};
+use crate::options::ConnectOptions;
+use crate::publish::Publish;
+use crate::status::{Shared, Stats, Status};
+use crate::stream::{Signals, StreamLimits};
+use crate::subscribe::Subscribe;
+
+/// Messages on their way from handles to the driver, which takes them at its next turn.
+const PUBLISHES: usize = 64;
+
+/// Requests on their way to the driver.
+const COMMANDS: usize = 16;
+
+/// Connects, and starts a driver for the connection on the current tokio runtime.
+///
+/// `options` is an address like `mqtt://127.0.0.1:1883`, or [`ConnectOptions`]. The first attempt must succeed; after
+/// that the driver connects again by itself whenever the connection is lost.
+///
+/// Cancel safety: a cancelled attempt leaves nothing behind.
+///
+/// # Errors
+/// What was wrong with the options, or at which step the attempt failed.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub async fn connect<O>(options: O) -> Result<Client, ConnectionError>
+where
+    O: TryInto<ConnectOptions>,
+    ConnectionError: From<O::Error>,
+{
+    let (client, mut connection) = Client::new(options)?;
+    connection.open().await?;
+    tokio::spawn(async move {
+        if let Err(cause) = connection.run().await {
+            tracing::error!(%cause, "the client has ended");
+        }
+    });
+    Ok(client)
+}
+
+/// Publishes, subscribes, disconnects. Clones are handles of the same connection.
+///
+/// When the last handle is gone, subscriptions included, what was published is still sent, for a few seconds at most;
+/// then the client disconnects.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) publishes: mpsc::Sender<PublishCommand>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) streams: StreamLimits,
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// A client and its driver, which nobody has started yet. See [`connect`] for both in one.
+    ///
+    /// Until [`Connection::run`] is awaited, what is published and subscribed waits.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn new<O>(options: O) -> Result<(Self, Connection), ConnectionError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectionError: From<O::Error>,
+    {
+        let options = options.try_into()?;
+        let dialer = Tcp::new(&options.address);
+        Self::with_dialer(options, dialer)
+    }
+
+    /// As [`Client::new`], over a transport of the application's own.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn with_dialer<D: Dial>(
+        options: ConnectOptions,
+        dialer: D,
+    ) -> Result<(Self, Connection<D>), ConnectionError> {
+        let connect = options.to_connect()?;
+        if options.has_plain_password() {
+            tracing::warn!("the password is sent in plain text: everybody on the way can read it");
+        }
+        let QueueLimits { messages, .. } = options.session_config().queue;
+        let (publishes, publish_receiver) = mpsc::channel(messages.clamp(1, PUBLISHES));
+        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let inbox = Inbox { publishes: publish_receiver, commands: command_receiver };
+        let (shared, signals) = (Arc::new(Shared::default()), Arc::new(Signals::default()));
+        let core = Core::new(&options, Arc::clone(&shared), Arc::clone(&signals), inbox);
+        let connection = Connection::new(core, dialer, connect, &options);
+        let inner = Inner { publishes, commands, signals, streams: options.streams, shared };
+        Ok((Self { inner: Arc::new(inner) }, connection))
+    }
+
+    /// A message to publish: set what it needs, then await it.
+    ///
+    /// ```no_run
+    /// # use mqtt_client::{Client, QoS};
+    /// # async fn example(client: Client) -> Result<(), mqtt_client::PublishError> {
+    /// client.publish("house/kitchen/light", "on").qos(QoS::AtLeastOnce).retain(true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish<T>(&self, topic: T, payload: impl Into<Bytes>) -> Publish<'_>
+    where
+        T: TryInto<Topic>,
+        PublishError: From<T::Error>,
+    {
+        Publish::new(self, topic.try_into().map_err(PublishError::from), payload.into())
+    }
+
+    /// A subscription to make: set what it needs, then await it.
+    ///
+    /// ```no_run
+    /// # use mqtt_client::{Client, QoS};
+    /// # async fn example(client: Client) -> Result<(), mqtt_client::SubscribeError> {
+    /// let mut lights = client.subscribe("house/+/light").qos(QoS::AtLeastOnce).await?;
+    /// while let Some(message) = lights.next().await {
+    ///     println!("{}: {:?}", message.topic, message.payload);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subscribe<F>(&self, filter: F) -> Subscribe<'_>
+    where
+        F: TryInto<TopicFilter>,
+        SubscribeError: From<F::Error>,
+    {
+        Subscribe::new(self, filter.try_into().map_err(SubscribeError::from))
+    }
+
+    /// Unsubscribes from a filter, whichever streams have it: for subscriptions that an earlier run of the program has
+    /// left at the server. Streams without a filter left end.
+    ///
+    /// Returns the server's code, which 3.x has not.
+    ///
+    /// Cancel safety: if cancelled, the request may or may not be sent.
+    ///
+    /// # Errors
+    /// An invalid filter; a client that has ended.
+    pub async fn unsubscribe<F>(&self, filter: F) -> Result<Option<ReasonCode>, SubscribeError>
+    where
+        F: TryInto<TopicFilter>,
+        SubscribeError: From<F::Error>,
+    {
+        let filters = vec![filter.try_into()?];
+        let reasons = self.ask(|answer| Command::Unsubscribe { filters, answer }).await?;
+        Ok(reasons.first().copied())
+    }
+
+    /// Ends the client: nothing new is taken, what was published is finished, then comes DISCONNECT, which takes the
+    /// Will back. What is not finished within `deadline` is given up and reported.
+    ///
+    /// Cancel safety: once begun it goes on, with or without somebody to report to.
+    ///
+    /// # Errors
+    /// [`Closed`] if the client had ended before.
+    pub async fn disconnect(&self, deadline: Duration) -> Result<Left, Closed> {
+        let (answer, left) = oneshot::channel();
+        let command = Command::Disconnect { deadline: Instant::now() + deadline, answer };
+        self.inner.commands.send(command).await.map_err(|_| Closed)?;
+        left.await.map_err(|_| Closed)
+    }
+
+    /// How the connection stands now.
+    pub fn status(&self) -> Status {
+        self.inner.shared.status.borrow().clone()
+    }
+
+    /// How the connection stands, to wait for changes.
+    pub fn watch_status(&self) -> watch::Receiver<Status> {
+        self.inner.shared.status.subscribe()
+    }
+
+    /// What was counted since the client began.
+    pub fn stats(&self) -> Stats {
+        self.inner.shared.stats()
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, SubscribeError>>) -> Command,
+    ) -> Result<T, SubscribeError> {
+        let (answer, result) = oneshot::channel();
+        self.inner.commands.send(command(answer)).await.map_err(|_| SubscribeError::Closed)?;
+        result.await.map_err(|_| SubscribeError::Closed)?
+    }
+}
+
+/// The client has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client has ended")]
+pub struct Closed;

@@ -1,0 +1,185 @@
+//! The driver: connects, carries bytes between session and transport, connects again.
+//!
+//! ```text
+//!        +--> attempt: dial, CONNECT, CONNACK --> carry until the end --+
+//!        |         \__ refused for good: Err        \__ told to: Ok     |
+//!        +---------------- pause, longer each time <--------------------+
+//! ```
+
+mod attempt;
+mod carry;
+mod dial;
+mod link;
+mod output;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mqtt_codec::{Connect, ReasonCode};
+use mqtt_session::{Backoff, CloseReason};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::core::Core;
+use crate::error::ConnectionError;
+use crate::options::ConnectOptions;
+use crate::random;
+use crate::status::Status;
+
+pub use dial::{Dial, Tcp};
+pub(crate) use output::Output;
+
+use link::Link;
+
+/// Connections in a row that ended early, before another client of the same identifier is suspected. 3.x servers
+/// do not say why they end a connection.
+const SUSPICIOUS_ENDS: u32 = 3;
+
+/// The driver of a [`Client`](crate::Client), for those who start it themselves.
+///
+/// Nothing happens unless [`Connection::run`] is awaited. Dropping the connection ends the client.
+pub struct Connection<D: Dial = Tcp> {
+    core: Core,
+    dialer: D,
+    connect: Connect,
+    connect_timeout: Duration,
+    link: Option<Link<D::Stream>>,
+    reconnect: Reconnect,
+}
+
+/// When to connect again.
+struct Reconnect {
+    /// `None` for never.
+    backoff: Option<Backoff>,
+    /// A connection that has held for longer is no reason to wait.
+    good_after: Duration,
+    connected_at: Option<Instant>,
+    /// Whether the server has accepted this client before.
+    accepted: bool,
+    early_ends: u32,
+}
+
+impl<D: Dial> Connection<D> {
+    pub(crate) fn new(core: Core, dialer: D, connect: Connect, options: &ConnectOptions) -> Self {
+        let (first, longest) = (options.reconnect_first, options.reconnect_longest);
+        let backoff = (!first.is_zero()).then(|| Backoff::new(first, longest.max(first)));
+        let reconnect =
+            Reconnect { backoff, good_after: longest, connected_at: None, accepted: false, early_ends: 0 };
+        Self { core, dialer, connect, connect_timeout: options.connect_timeout, link: None, reconnect }
+    }
+
+    /// Makes one attempt to connect, and returns once the server has accepted it. Optional: [`Connection::run`]
+    /// connects as well, but keeps trying.
+    ///
+    /// Cancel safety: a cancelled attempt is given up, another one may follow.
+    ///
+    /// # Errors
+    /// Why there is no connection. The client lives on: `open` and `run` may be called again.
+    pub async fn open(&mut self) -> Result<(), ConnectionError> {
+        self.link = None;
+        self.core.handle_disconnected();
+        let link = self.attempt().await?;
+        self.reconnect.connected();
+        self.link = link;
+        Ok(())
+    }
+
+    /// Serves the client until it is told to disconnect, all its handles are gone, or the connection has ended and
+    /// may not be made again.
+    ///
+    /// Cancel safety: cancelling it ends the client; nothing that was published before is sent any more.
+    ///
+    /// # Errors
+    /// What ended the client other than the application: a first attempt that was refused for good, or the end of the
+    /// connection when reconnecting is switched off.
+    pub async fn run(mut self) -> Result<(), Arc<ConnectionError>> {
+        let result = self.serve().await;
+        self.core.finish(result.as_ref().err().cloned());
+        result
+    }
+
+    async fn serve(&mut self) -> Result<(), Arc<ConnectionError>> {
+        loop {
+            let cause = match self.connected_link().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(mut link)) => {
+                    let reason = link.carry(&mut self.core).await;
+                    drop(link);
+                    self.core.handle_disconnected();
+                    ConnectionError::Closed(reason)
+                }
+                Err(error) => error,
+            };
+            if self.core.is_over() {
+                return Ok(());
+            }
+            let cause = Arc::new(cause);
+            let Some(pause) = self.reconnect.pause(&cause) else { return Err(cause) };
+            self.core.shared.status.send_replace(Status::Disconnected { cause, pause });
+            if self.core.wait(tokio::time::sleep(pause)).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The link that `open` has made, or one of a new attempt; `None` if the client has ended meanwhile.
+    async fn connected_link(&mut self) -> Result<Option<Link<D::Stream>>, ConnectionError> {
+        if let Some(link) = self.link.take() {
+            return Ok(Some(link));
+        }
+        let link = self.attempt().await?;
+        if link.is_some() {
+            self.reconnect.connected();
+        }
+        Ok(link)
+    }
+}
+
+impl<D: Dial> std::fmt::Debug for Connection<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("connect", &self.connect).finish_non_exhaustive()
+    }
+}
+
+impl Reconnect {
+    fn connected(&mut self) {
+        self.connected_at = Some(Instant::now());
+        self.accepted = true;
+    }
+
+    /// How long to wait before the next attempt; `None` if there shall be none.
+    fn pause(&mut self, cause: &ConnectionError) -> Option<Duration> {
+        let held = self.connected_at.take().map(|at| at.elapsed());
+        if cause.is_permanent() && !self.accepted {
+            return None;
+        }
+        let backoff = self.backoff.as_mut()?;
+        match held {
+            Some(held) if held > self.good_after => {
+                backoff.reset();
+                self.early_ends = 0;
+            }
+            Some(_) => self.early_ends += 1,
+            None => {}
+        }
+        let taken_over =
+            matches!(cause, ConnectionError::Closed(CloseReason::Peer(ReasonCode::SessionTakenOver)));
+        let pause = backoff.next(random::random() as u32);
+        if taken_over {
+            tracing::warn!(?pause, "another client with the same identifier has taken over the session");
+        } else if self.early_ends == SUSPICIOUS_ENDS {
+            tracing::warn!(
+                %cause, ?pause,
+                "connections keep ending early; does another client use the same identifier?"
+            );
+        } else {
+            tracing::info!(%cause, ?pause, "not connected");
+        }
+        Some(pause)
+    }
+}
+
+/// What a transport is: any reliable, ordered stream of bytes.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}

@@ -1,0 +1,93 @@
+//! Acknowledgements that are withheld until the application has taken their messages, and when they no longer can be.
+//!
+//! Acknowledgements leave in the order of their messages [MQTT-4.6.0-2], so a stream that nobody reads would in the
+//! end use up the server's window and stop the others. Therefore, while a stream has nothing to read, only few are
+//! held back: then the oldest are given although their messages have not been taken. Those are the client's own
+//! from then on, and the limits of their stream apply.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use mqtt_codec::ReasonCode;
+use mqtt_session::Receipt;
+
+use super::Core;
+use crate::options::ConnectOptions;
+use crate::stream::Owed;
+
+/// Acknowledgements held back while another stream waits. Servers have windows of their own, of 10 messages and more,
+/// and do not tell 3.x clients.
+const HELD_WHILE_OTHERS_WAIT: usize = 8;
+
+/// Withheld acknowledgements, oldest first.
+pub(super) struct Held {
+    queue: VecDeque<(Receipt, Weak<Owed>)>,
+    limit: usize,
+    limit_while_others_wait: usize,
+}
+
+impl Held {
+    pub(super) fn new(options: &ConnectOptions) -> Self {
+        let limit = usize::from(options.session_config().receive_maximum.get());
+        Self { queue: VecDeque::new(), limit, limit_while_others_wait: limit.min(HELD_WHILE_OTHERS_WAIT) }
+    }
+
+    pub(super) fn push(&mut self, receipt: Receipt, owed: &Arc<Owed>) {
+        self.queue.push_back((receipt, Arc::downgrade(owed)));
+    }
+
+    fn remove(&mut self, receipt: Receipt) {
+        if let Some(index) = self.queue.iter().position(|(held, _)| *held == receipt) {
+            self.queue.remove(index);
+        }
+    }
+
+    fn is_too_long(&self, others_wait: bool) -> bool {
+        self.queue.len() > self.limit || (others_wait && self.queue.len() >= self.limit_while_others_wait)
+    }
+}
+
+impl Core {
+    /// Acknowledges what was taken, and what can no longer wait to be.
+    pub(super) fn settle_held(&mut self) {
+        for receipt in self.signals.taken() {
+            self.held.remove(receipt);
+            self.session.acknowledge(receipt, ReasonCode::Success);
+        }
+        self.signals.set_holding(!self.held.queue.is_empty());
+        while self.held.is_too_long(self.router.is_any_empty()) {
+            let Some((_, owed)) = self.held.queue.front() else { return };
+            let Some(owed) = owed.upgrade() else {
+                // taken just now: its receipt comes with the next turn
+                return;
+            };
+            let must = self.held.queue.len() > self.held.limit;
+            if !must && self.router.buffers().any(|buffer| buffer.holds_back(&owed)) {
+                return;
+            }
+            if let Some((receipt, _)) = self.held.queue.pop_front() {
+                self.own(&owed);
+                self.session.acknowledge(receipt, ReasonCode::Success);
+            }
+        }
+    }
+
+    /// No acknowledgement can be given any more: the connection that they belong to is gone.
+    pub(super) fn release_all_held(&mut self) {
+        while let Some((_, owed)) = self.held.queue.pop_front() {
+            if let Some(owed) = owed.upgrade() {
+                self.own(&owed);
+            }
+        }
+        // those of messages taken in the meantime mean nothing to the next connection
+        self.signals.taken();
+    }
+
+    /// A message becomes the client's own, in each of its streams.
+    fn own(&self, owed: &Arc<Owed>) {
+        owed.settle();
+        for buffer in self.router.buffers() {
+            self.shared.dropped(buffer.own(owed));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What can go wrong, sorted by what the application was doing.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+
+use mqtt_codec::{InvalidText, InvalidTopic, InvalidTopicFilter, ReasonCode};
+use mqtt_session::CloseReason;
+
+use crate::address::AddressError;
+
+/// Where an attempt to connect stood when its time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Step {
+    /// Looking up the host's addresses.
+    #[error("name resolution")]
+    Resolve,
+    /// Opening the transport.
+    #[error("the TCP connection")]
+    Transport,
+    /// Waiting for the server's answer to CONNECT.
+    #[error("CONNACK")]
+    ConnAck,
+}
+
+/// Why there is no connection, or none any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The address cannot be used.
+    #[error("the address cannot be used: {0}")]
+    Address(#[from] AddressError),
+    /// The connection was there and ended.
+    #[error("the connection ended: {0}")]
+    Closed(CloseReason),
+    /// An option has a value that MQTT cannot carry.
+    #[error("option {option}: {problem}")]
+    Option {
+        /// The setter's name.
+        option: &'static str,
+        /// What is wrong.
+        problem: OptionProblem,
+    },
+    /// The server refused CONNECT.
+    #[error("the server refused the connection: {0}")]
+    Refused(ReasonCode),
+    /// The host has no address.
+    #[error("cannot resolve {host}: {source}")]
+    Resolve {
+        /// The host's name.
+        host: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nobody takes connections there.
+    #[error("cannot connect to {address}: {source}")]
+    Tcp {
+        /// The last address tried.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The connect timeout ran out.
+    #[error("the connect timeout ran out during {0}")]
+    Timeout(Step),
+    /// A transport of the application's own failed.
+    #[error("cannot connect: {0}")]
+    Transport(#[source] io::Error),
+}
+
+impl ConnectionError {
+    /// Whether another attempt with the same options would end alike.
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Address(_) | Self::Option { .. } => true,
+            Self::Refused(reason) => matches!(
+                reason,
+                ReasonCode::BadAuthenticationMethod
+                    | ReasonCode::BadUserNameOrPassword
+                    | ReasonCode::Banned
+                    | ReasonCode::ClientIdentifierNotValid
+                    | ReasonCode::NotAuthorized
+                    | ReasonCode::QoSNotSupported
+                    | ReasonCode::RetainNotSupported
+                    | ReasonCode::TopicNameInvalid
+                    | ReasonCode::UnsupportedProtocolVersion
+            ),
+            Self::Closed(_)
+            | Self::Resolve { .. }
+            | Self::Tcp { .. }
+            | Self::Timeout(_)
+            | Self::Transport(_) => false,
+        }
+    }
+}
+
+impl From<Infallible> for ConnectionError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// What is wrong with the value of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionProblem {
+    /// A number or span of time that does not fit its field.
+    #[error("the value is larger than its field")]
+    OutOfRange,
+    /// A password without a user name, which 3.x cannot say.
+    #[error("a password needs a user name before 5.0")]
+    PasswordWithoutUserName,
+    /// It exists in MQTT 5.0 only.
+    #[error("exists in MQTT 5.0 only")]
+    OnlyInV5,
+    /// Not a valid string.
+    #[error(transparent)]
+    Text(#[from] InvalidText),
+    /// Not a valid topic.
+    #[error(transparent)]
+    Topic(#[from] InvalidTopic),
+}
+
+/// Why a message was not published, or not for certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The client has ended; see its status.
+    #[error("the client has ended")]
+    Closed,
+    /// QoS 0: the connection was lost before the message was written to it.
+    #[error("the connection was lost before the message was written")]
+    Lost,
+    /// `try_send`: too many messages wait.
+    #[error("too many messages wait to be sent")]
+    QueueFull,
+    /// The server refused the message.
+    #[error("the server refused the message: {0}")]
+    Refused(ReasonCode),
+    /// The session cannot send it.
+    #[error(transparent)]
+    Session(#[from] mqtt_session::PublishError),
+    /// A property is no valid string.
+    #[error("a property of the message: {0}")]
+    Text(#[from] InvalidText),
+    /// The time given to `timeout` ran out. The message is not taken back.
+    #[error("not acknowledged in time")]
+    TimedOut,
+    /// Not a valid Topic Name.
+    #[error("the topic cannot be published to: {0}")]
+    Topic(#[from] InvalidTopic),
+}
+
+impl From<Infallible> for PublishError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Why there is no subscription, or why it could not be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The client has ended; see its status.
+    #[error("the client has ended")]
+    Closed,
+    /// Not a valid Topic Filter.
+    #[error("the filter cannot be subscribed to: {0}")]
+    Filter(#[from] InvalidTopicFilter),
+    /// The server refused every filter; this is its first code.
+    #[error("the server refused the subscription: {0}")]
+    Refused(ReasonCode),
+    /// The session cannot send it.
+    #[error(transparent)]
+    Session(#[from] mqtt_session::SubscribeError),
+    /// The time given to `timeout` ran out.
+    #[error("not answered in time")]
+    TimedOut,
+}
+
+impl From<Infallible> for SubscribeError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

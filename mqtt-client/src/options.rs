@@ -1,0 +1,345 @@
+//! Everything that can be chosen before connecting, with the default of each and the reason for it.
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mqtt_codec::{Connect, Seconds, Text, Version};
+use mqtt_session::{CleanStart, ClientConfig, QueueLimits};
+
+use crate::address::Address;
+use crate::error::{ConnectionError, OptionProblem};
+use crate::random;
+use crate::stream::StreamLimits;
+use crate::will::Will;
+
+/// How to connect, and what holds as long as the client lives.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use mqtt_client::{CleanStart, ConnectOptions, QoS, Version, Will};
+/// # fn main() -> Result<(), mqtt_client::ConnectionError> {
+/// let options = ConnectOptions::new("mqtt://sensor:secret@127.0.0.1:1883")?
+///     .version(Version::V5)
+///     .client_id("sensor-7")
+///     .clean_start(CleanStart::Never)
+///     .keep_alive(Duration::from_secs(30))
+///     .will(Will::new("sensor/7/state", "lost").qos(QoS::AtLeastOnce).retain(true));
+/// assert!(!format!("{options:?}").contains("secret"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ConnectOptions {
+    pub(crate) address: Address,
+    pub(crate) client_id: String,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) reconnect_first: Duration,
+    pub(crate) reconnect_longest: Duration,
+    pub(crate) streams: StreamLimits,
+    pub(crate) version: Version,
+    keep_alive: Duration,
+    password: Option<Vec<u8>>,
+    receive_maximum: NonZeroU16,
+    maximum_packet_size: Option<u32>,
+    topic_aliases: u16,
+    session_expiry: Option<Duration>,
+    user_name: Option<String>,
+    user_properties: Vec<(String, String)>,
+    will: Option<Will>,
+    pub(crate) session: ClientConfig,
+}
+
+impl ConnectOptions {
+    /// The defaults, towards `address`: `mqtt://HOST`, or more of `mqtt://USER:PASSWORD@HOST:PORT/PATH`.
+    ///
+    /// `tcp` means the same as `mqtt`. Without a port it is 1883. User name and password are percent-encoded.
+    ///
+    /// # Errors
+    /// What is wrong with the address; a transport that is not supported yet (`mqtts`, `ssl`, `tls`, `ws`, `wss`,
+    /// `unix`) is named.
+    pub fn new(address: &str) -> Result<Self, ConnectionError> {
+        let mut address: Address = address.parse()?;
+        Ok(Self {
+            user_name: address.user_name.take(),
+            password: address.password.take(),
+            address,
+            client_id: random::client_id(),
+            connect_timeout: Duration::from_secs(30),
+            reconnect_first: Duration::from_secs(1),
+            reconnect_longest: Duration::from_secs(30),
+            streams: StreamLimits::default(),
+            version: Version::V3_1_1,
+            keep_alive: Duration::from_secs(60),
+            receive_maximum: ClientConfig::default().receive_maximum,
+            maximum_packet_size: None,
+            topic_aliases: 0,
+            session_expiry: None,
+            user_properties: Vec::new(),
+            will: None,
+            session: ClientConfig::default(),
+        })
+    }
+
+    /// The server's name or IP address, instead of the one in the address.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.address.host = host.into();
+        self
+    }
+
+    /// The server's port. Default 1883.
+    pub const fn port(mut self, port: u16) -> Self {
+        self.address.port = port;
+        self
+    }
+
+    /// The path of a WebSocket address; TCP has no use for it.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.address.path = path.into();
+        self
+    }
+
+    /// The protocol version. Default 3.1.1, which every server speaks.
+    pub const fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// How long the connection may be idle before the client pings. Default 60 s; zero switches it off.
+    pub const fn keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// When the server is asked to forget what it knows of this client. Default: on every connection.
+    ///
+    /// Otherwise subscriptions, and messages of QoS 1 and 2, are kept while the client is away; give it a
+    /// [`client_id`](Self::client_id) of its own then.
+    pub const fn clean_start(mut self, clean_start: CleanStart) -> Self {
+        self.session.clean_start = clean_start;
+        self
+    }
+
+    /// How long the server keeps the session without a connection. 5.0 only.
+    ///
+    /// Default: not at all with a clean start on every connection, else for ever, as in 3.1.1.
+    pub const fn session_expiry(mut self, session_expiry: Duration) -> Self {
+        self.session_expiry = Some(session_expiry);
+        self
+    }
+
+    /// The pause before the first attempt to reconnect, which doubles with each further one. Default 1 s; zero
+    /// switches reconnecting off.
+    ///
+    /// Each pause is between half and all of its length, so that many clients do not come back at once.
+    pub const fn reconnect_period(mut self, period: Duration) -> Self {
+        self.reconnect_first = period;
+        self
+    }
+
+    /// The longest pause before an attempt to reconnect. Default 30 s. A connection that has held for longer than
+    /// this counts as good: the next pause is the first again.
+    pub const fn reconnect_longest(mut self, longest: Duration) -> Self {
+        self.reconnect_longest = longest;
+        self
+    }
+
+    /// How long an attempt to connect may take, from name resolution to CONNACK. Default 30 s.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The Client Identifier. Default: a random one. Two clients with one identifier throw each other out.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = client_id.into();
+        self
+    }
+
+    /// The User Name.
+    pub fn user_name(mut self, user_name: impl Into<String>) -> Self {
+        self.user_name = Some(user_name.into());
+        self
+    }
+
+    /// The Password, any bytes. Without TLS everybody on the way can read it; that is logged as a warning.
+    pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// What the server publishes if the connection ends without DISCONNECT.
+    pub fn will(mut self, will: Will) -> Self {
+        self.will = Some(will);
+        self
+    }
+
+    /// Received messages of QoS 1 and 2 that may wait for the application. Default 256.
+    ///
+    /// In 3.x the server does not hear of it; there the oldest is acknowledged beyond it.
+    pub const fn receive_maximum(mut self, maximum: NonZeroU16) -> Self {
+        self.receive_maximum = maximum;
+        self
+    }
+
+    /// The largest packet in bytes that is taken; a larger one ends the connection. Default: the protocol's limit
+    /// of 256 MiB.
+    pub const fn maximum_packet_size(mut self, bytes: u32) -> Self {
+        self.maximum_packet_size = Some(bytes);
+        self
+    }
+
+    /// Topic Aliases used towards the server, as far as it allows. Default 0. 5.0 only.
+    pub const fn topic_aliases(mut self, maximum: u16) -> Self {
+        self.topic_aliases = maximum;
+        self
+    }
+
+    /// Adds a User Property to CONNECT. 5.0 only.
+    pub fn user_property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.user_properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// Whether subscriptions are made again when the server has lost the session. Default true.
+    pub const fn resubscribe(mut self, resubscribe: bool) -> Self {
+        self.session.resubscribe = resubscribe;
+        self
+    }
+
+    /// Limits of messages that wait to be sent, and what happens beyond.
+    ///
+    /// With [`Overflow::DropNewest`](crate::Overflow::DropNewest), the default, nothing is dropped: publishing waits
+    /// for room.
+    pub const fn queue(mut self, limits: QueueLimits) -> Self {
+        self.session.queue = limits;
+        self
+    }
+
+    /// Limits of each subscription's stream.
+    pub const fn streams(mut self, limits: StreamLimits) -> Self {
+        self.streams = limits;
+        self
+    }
+
+    /// Whether the server is asked to keep the session.
+    pub(crate) fn is_persistent(&self) -> bool {
+        self.session.clean_start != CleanStart::Always
+            || self.session_expiry.is_some_and(|span| !span.is_zero())
+    }
+
+    /// Whether a password is sent that everybody on the way can read.
+    pub(crate) const fn has_plain_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// Limits of the session.
+    pub(crate) fn session_config(&self) -> ClientConfig {
+        let mut config = ClientConfig {
+            receive_maximum: self.receive_maximum,
+            outgoing_topic_aliases: self.topic_aliases,
+            connect_timeout: self.connect_timeout,
+            ..self.session
+        };
+        if let Some(bytes) = self.maximum_packet_size {
+            config.maximum_packet_size = bytes;
+        }
+        config
+    }
+
+    /// The CONNECT that these options ask for.
+    pub(crate) fn to_connect(&self) -> Result<Connect, ConnectionError> {
+        let text = |option, value: &str| Text::new(value).map_err(|error| invalid(option, error.into()));
+        let mut connect = Connect::new(self.version, text("client_id", &self.client_id)?);
+        connect.keep_alive = u16::try_from(self.keep_alive.as_secs())
+            .map_err(|_| invalid("keep_alive", OptionProblem::OutOfRange))?;
+        // less than a second is not nothing: zero would switch it off
+        if connect.keep_alive == 0 && !self.keep_alive.is_zero() {
+            connect.keep_alive = 1;
+        }
+        connect.user_name = self.user_name.as_deref().map(|name| text("user_name", name)).transpose()?;
+        if self.password.as_ref().is_some_and(|password| password.len() > Text::MAX_LEN) {
+            return Err(invalid("password", OptionProblem::OutOfRange));
+        }
+        connect.password = self.password.clone().map(Bytes::from);
+        connect.will = self.will.as_ref().map(|will| will.to_will(self.version)).transpose()?;
+        if self.version.is_v5() {
+            connect.properties.session_expiry = self.session_expiry_seconds();
+        } else if self.session_expiry.is_some() {
+            return Err(invalid("session_expiry", OptionProblem::OnlyInV5));
+        } else if !self.user_properties.is_empty() {
+            return Err(invalid("user_property", OptionProblem::OnlyInV5));
+        } else if connect.password.is_some() && connect.user_name.is_none() {
+            return Err(invalid("password", OptionProblem::PasswordWithoutUserName));
+        }
+        for (name, value) in &self.user_properties {
+            let property = (text("user_property", name)?, text("user_property", value)?);
+            connect.properties.user_properties.push(property);
+        }
+        Ok(connect)
+    }
+
+    fn session_expiry_seconds(&self) -> Option<Seconds> {
+        match (self.session_expiry, self.session.clean_start) {
+            (Some(span), _) => Some(seconds(span)),
+            (None, CleanStart::Always) => None,
+            (None, CleanStart::First | CleanStart::Never) => Some(Seconds::NEVER),
+        }
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("address", &format_args!("{}", self.address))
+            .field("version", &self.version)
+            .field("client_id", &self.client_id)
+            .field("user_name", &self.user_name)
+            .field("password", &self.password.as_ref().map(|_| "..."))
+            .field("keep_alive", &self.keep_alive)
+            .field("session_expiry", &self.session_expiry)
+            .field("reconnect_period", &self.reconnect_first)
+            .field("reconnect_longest", &self.reconnect_longest)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("will", &self.will)
+            .field("user_properties", &self.user_properties)
+            .field("streams", &self.streams)
+            .field("session", &self.session_config())
+            .finish()
+    }
+}
+
+impl TryFrom<&str> for ConnectOptions {
+    type Error = ConnectionError;
+
+    fn try_from(address: &str) -> Result<Self, ConnectionError> {
+        Self::new(address)
+    }
+}
+
+impl TryFrom<&String> for ConnectOptions {
+    type Error = ConnectionError;
+
+    fn try_from(address: &String) -> Result<Self, ConnectionError> {
+        Self::new(address)
+    }
+}
+
+impl TryFrom<String> for ConnectOptions {
+    type Error = ConnectionError;
+
+    fn try_from(address: String) -> Result<Self, ConnectionError> {
+        Self::new(&address)
+    }
+}
+
+pub(crate) const fn invalid(option: &'static str, problem: OptionProblem) -> ConnectionError {
+    ConnectionError::Option { option, problem }
+}
+
+/// Whole seconds, rounded up; what does not fit is for ever.
+pub(crate) fn seconds(span: Duration) -> Seconds {
+    let whole = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    Seconds(u32::try_from(whole).unwrap_or(u32::MAX))
+}
