@@ -22,6 +22,14 @@ pub struct StoreEffect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreOp {
+    /// A connection was attached: the session goes on, or a new one takes the place of what there was. CONNACK
+    /// waits for this.
+    Attached {
+        /// Whether the session goes on.
+        session_present: bool,
+        /// How long it outlives its connection, in seconds; `u32::MAX` for ever.
+        expiry: u32,
+    },
     /// A message of QoS 2 came in: a second one with this identifier is the same.
     Received(PacketId),
     /// The sender released the identifier: the next message with it is a new one.

@@ -9,6 +9,7 @@ use super::hub::RetainedMessage;
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
+use super::store::Record;
 
 impl ShardCore {
     /// A PUBLISH of a client: refused, or retained and routed, then acknowledged.
@@ -21,6 +22,7 @@ impl ShardCore {
         receipt: Option<Receipt>,
     ) {
         self.counters().add(Counter::PublishReceived, 1);
+        let mut wait = None;
         let reason = match self.refusal(publish.message.topic.as_str()) {
             Some(reason) => {
                 self.counters().add(Counter::PublishRefused, 1);
@@ -31,6 +33,10 @@ impl ShardCore {
                 let mut scratch = std::mem::take(&mut self.work.scratch);
                 let mut outbound = Outbound::new(publish, expires, &mut scratch);
                 let matched = self.publish(now, Some(key), &mut outbound);
+                if receipt.is_some() && self.hub.config().session.store {
+                    let (message, qos, retain) = (outbound.share(), outbound.qos, outbound.retain);
+                    wait = self.store_record(slot, |seq| Record::Message { seq, message, qos, retain });
+                }
                 self.work.scratch = scratch;
                 if matched > 0 { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers }
             }
@@ -38,7 +44,7 @@ impl ShardCore {
         if let Some(receipt) = receipt
             && let Some(client) = self.clients.get(slot)
         {
-            client.session.acknowledge(receipt, reason, None);
+            client.session.acknowledge(receipt, reason, wait);
         }
     }
 

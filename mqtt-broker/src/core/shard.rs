@@ -12,6 +12,7 @@ use super::mail::Mail;
 use super::output::Output;
 use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
+use super::store::{MemoryStore, Store};
 use super::timers::Timers;
 
 /// A client of the shard, as the driver names it.
@@ -72,6 +73,7 @@ pub struct ShardCore {
     pub(super) work: Work,
     pub(super) mail: Vec<Mail>,
     pub(super) sys: super::sys::Sys,
+    pub(super) store: Box<dyn Store>,
 }
 
 /// What a turn leaves for its end, and buffers that are used again.
@@ -128,6 +130,7 @@ impl ShardCore {
             work,
             mail: Vec::new(),
             sys: super::sys::Sys::new(shard, &hub),
+            store: Box::new(MemoryStore::default()),
             hub,
         }
     }

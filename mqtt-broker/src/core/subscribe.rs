@@ -13,6 +13,7 @@ use super::replay::Replay;
 use super::router::{SessionKey, SubscriptionOptions};
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
+use super::store::Record;
 
 impl ShardCore {
     /// Subscribes filter by filter, in order, answers once, then begins to send retained messages.
@@ -21,6 +22,7 @@ impl ShardCore {
         let id = subscribe.subscription_id.and_then(|id| NonZeroU32::new(id.get()));
         let mut reasons = Vec::new();
         let mut replays = Vec::new();
+        let mut granted_filters = Vec::new();
         for SubscriptionRef { filter, options } in subscribe.filters {
             let granted = SubscriptionOptions {
                 qos: options.qos as u8,
@@ -32,11 +34,19 @@ impl ShardCore {
             reasons.push(reason);
             if reason.is_error() {
                 self.hub.counters(self.shard).add(Counter::SubscriptionsRefused, 1);
-            } else if wants_retained(options.retain_handling, existed) && is_plain(filter) {
+                continue;
+            }
+            granted_filters.push((filter, granted));
+            if wants_retained(options.retain_handling, existed) && is_plain(filter) {
                 replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
         }
-        client.session.answer_subscribe(subscribe.id, reasons, None);
+        let wait = granted_filters.into_iter().fold(None, |_, (filter, options)| {
+            let filter = || filter.to_topic_filter();
+            self.store_record(slot, |seq| Record::Subscribed { seq, filter: filter(), options })
+        });
+        let Some(client) = self.clients.get(slot) else { return };
+        client.session.answer_subscribe(subscribe.id, reasons, wait);
         if let Some(link) = client.link.as_deref_mut() {
             // SUBACK before the first retained message: many clients wait for it
             self.work.prepare(&mut link.output);
@@ -47,19 +57,23 @@ impl ShardCore {
 
     /// Unsubscribes filter by filter, compared as texts. [MQTT-3.10.4-1]
     pub(super) fn handle_unsubscribe(&mut self, slot: Slot, unsubscribe: &UnsubscribeRef<'_>) {
-        let Some(client) = self.clients.get(slot) else { return };
         let mut reasons = Vec::new();
+        let mut wait = None;
         for filter in unsubscribe.filters {
+            let Some(client) = self.clients.get(slot) else { return };
             let existed = client.filters.remove(filter.as_str());
             if existed {
                 unsubscribe_one(&self.hub, client.key, filter);
                 if let Some(link) = client.link.as_deref_mut() {
                     link.replays.retain(|replay| replay.filter() != filter.as_str());
                 }
+                wait = self
+                    .store_record(slot, |seq| Record::Unsubscribed { seq, filter: filter.to_topic_filter() });
             }
             reasons.push(if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
         }
-        client.session.answer_unsubscribe(unsubscribe.id, reasons, None);
+        let Some(client) = self.clients.get(slot) else { return };
+        client.session.answer_unsubscribe(unsubscribe.id, reasons, wait);
     }
 
     /// Ends all subscriptions of a session.

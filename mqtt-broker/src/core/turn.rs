@@ -16,10 +16,16 @@ impl ShardCore {
             if let Some(client) = self.clients.get(slot) {
                 client.dirty = false;
             }
+            // a store that answers at once lets the answers of this turn leave with it
+            self.store_effects(slot);
+            self.handle_stored();
             self.fill(now, slot);
             if self.replay(now, slot) {
                 again.push(slot);
             }
+            // what was filled may have effects of its own: the identifiers of QoS 2
+            self.store_effects(slot);
+            self.handle_stored();
         }
         for slot in again {
             if self.wants_more(slot) {

@@ -11,6 +11,7 @@ use crate::config::ServerConfig;
 use crate::incoming::Answers;
 use crate::keep_alive::Silence;
 use crate::outgoing::Outgoing;
+use crate::store::StoreOp;
 use crate::time::Time;
 use crate::window::Window;
 
@@ -66,8 +67,9 @@ impl ServerSession {
             generation,
             ..Life::default()
         };
-        self.link =
-            Some(Box::new(new_link(now, connect, assigned, config, session_present, expiry, generation)));
+        let mut link = new_link(now, connect, assigned, config, session_present, expiry, generation);
+        link.connack_wait = self.state.effects.push(StoreOp::Attached { session_present, expiry });
+        self.link = Some(Box::new(link));
         Attached { session_present }
     }
 }
@@ -132,6 +134,7 @@ fn new_link(
         receive_maximum: if version.is_v5() { usize::from(config.receive_maximum.get()) } else { usize::MAX },
         replies: config.replies,
         connack: Some(Box::new(connack)),
+        connack_wait: None,
         pings: 0,
         closing: None,
         goodbye: None,

@@ -62,6 +62,8 @@ struct Link {
     receive_maximum: usize,
     replies: usize,
     connack: Option<Box<ConnAck>>,
+    /// What must be stored before CONNACK says that the session exists.
+    connack_wait: Option<StoreSeq>,
     pings: u32,
     /// Set when the connection must end; a last DISCONNECT may still be owed.
     closing: Option<CloseReason>,
@@ -125,6 +127,9 @@ impl ServerSession {
     pub fn poll_transmit(&mut self, now: Time, out: &mut impl Transmit) {
         let Some(link) = self.link.as_deref_mut() else { return };
         let version = link.window.version;
+        if link.connack.is_some() && !self.state.effects.is_stored(link.connack_wait) {
+            return;
+        }
         if let Some(connack) = link.connack.take() {
             let written = PacketRef::ConnAck(connack.view()).encode(version, out);
             debug_assert!(written.is_ok(), "CONNACK: {written:?}");
