@@ -12,6 +12,9 @@ pub enum Violation {
     /// AUTH without an Authentication Method in CONNECT.
     #[error("[MQTT-4.12.0-7] AUTH without an authentication method in CONNECT")]
     UnexpectedAuth,
+    /// A packet of a server that was sent nothing yet.
+    #[error("[MQTT-3.1.0-1] {0} before CONNECT")]
+    BeforeConnect(PacketType),
     /// Another packet before CONNACK.
     #[error("[MQTT-3.2.0-1] {0} before CONNACK")]
     BeforeConnAck(PacketType),
@@ -50,6 +53,7 @@ impl Violation {
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,
             Self::AckMismatch(_)
             | Self::BeforeConnAck(_)
+            | Self::BeforeConnect(_)
             | Self::ReasonCount(_)
             | Self::Second(_)
             | Self::SessionExpiryRaised
@@ -176,4 +180,16 @@ pub enum SubscribeError {
     /// The server does not support the kind of subscription.
     #[error("the server does not support such a subscription")]
     NotSupported,
+}
+
+impl SubscribeError {
+    /// The code with which a server would say the same.
+    pub const fn reason_code(self) -> ReasonCode {
+        match self {
+            Self::Disconnected | Self::Empty => ReasonCode::UnspecifiedError,
+            Self::NotEncodable | Self::NotSupported => ReasonCode::ImplementationSpecificError,
+            Self::PacketTooLarge => ReasonCode::PacketTooLarge,
+            Self::QueueFull => ReasonCode::QuotaExceeded,
+        }
+    }
 }

@@ -3,9 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use mqtt_codec::{ConnAck, DisconnectRef, PublishRef, ReasonCode, SubscribeRef, UnsubscribeRef, Will};
+use mqtt_codec::{
+    ConnAck, DisconnectRef, PublishRef, ReasonCode, SubscribeRef, TopicFilter, UnsubscribeRef, Will,
+};
 
-use crate::error::PublishError;
+use crate::error::{PublishError, SubscribeError};
 
 /// Names one operation of a client towards its caller, over any number of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,7 +57,9 @@ pub enum ClientEvent {
     /// The server's answer to UNSUBSCRIBE: a code for each filter; none in 3.x.
     Unsubscribed(Ticket, Vec<ReasonCode>),
     /// The request cannot be sent to this server.
-    RequestFailed(Ticket, crate::SubscribeError),
+    RequestFailed(Ticket, SubscribeError),
+    /// A server without the session did not take this subscription again.
+    SubscriptionLost(TopicFilter, ReasonCode),
 }
 
 /// What a server's session tells its driver besides packets.

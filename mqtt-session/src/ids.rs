@@ -48,10 +48,6 @@ impl IdSet {
         self.len
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
     /// All identifiers, smallest first.
     #[cfg(test)]
     fn iter(&self) -> impl Iterator<Item = PacketId> {

@@ -6,14 +6,22 @@
 //!         \__ the same identifier again before PUBREL: PUBREC, but no message __/
 //! ```
 //! Answers leave in the order in which their messages came. [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+//!
+//! A connection may end before the application has taken a message. At QoS 1 the sender sends it again, as another
+//! message. At QoS 2 it is the same message: the application is not given it twice, its receipt stays good, and the
+//! repeated PUBLISH is answered when the receipt is used.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-use mqtt_codec::{AckRef, Delivery, PacketId, PacketRef, ReasonCode, SubAckRef, UnsubAckRef, Version};
+use mqtt_codec::{
+    AckRef, Delivery, PacketId, PacketRef, PacketType, PublishRef, ReasonCode, SubAckRef, UnsubAckRef,
+    Version,
+};
 
 use crate::error::Violation;
-use crate::event::Receipt;
+use crate::event::{Receipt, Received};
 use crate::ids::IdSet;
 use crate::store::{Effects, StoreOp, StoreSeq};
 use crate::transmit::Transmit;
@@ -55,6 +63,8 @@ enum HandshakePacket {
 #[derive(Debug)]
 pub(crate) struct Answers {
     version: Version,
+    /// The peer's Maximum Packet Size.
+    maximum_packet_size: u32,
     /// Distinguishes receipts of this connection from those of earlier ones.
     generation: u32,
     slots: VecDeque<Slot>,
@@ -68,9 +78,10 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(version: Version, generation: u32) -> Self {
+    pub(crate) fn new(version: Version, generation: u32, maximum_packet_size: u32) -> Self {
         Self {
             version,
+            maximum_packet_size,
             generation,
             slots: VecDeque::new(),
             first: 0,
@@ -90,21 +101,20 @@ impl Answers {
         self.slots.len() + self.handshakes.len()
     }
 
-    /// Marks the message of `receipt` as taken; false if the receipt is of an earlier connection or was used.
-    pub(crate) fn acknowledge(&mut self, receipt: Receipt, code: ReasonCode, wait: Option<StoreSeq>) -> bool {
-        let index = receipt.number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-        let slot = index.and_then(|index| self.slots.get_mut(index));
-        match slot {
-            Some(slot) if receipt.generation == self.generation && !slot.ready => {
-                slot.ready = true;
-                slot.wait = slot.wait.max(wait);
-                if let Answer::PubAck(_, reason) | Answer::PubRec(_, reason) = &mut slot.answer {
-                    *reason = code;
-                }
-                true
-            }
-            _ => false,
+    /// The answer for `receipt` that the application owes.
+    fn owed(&mut self, receipt: Receipt) -> Option<&mut Slot> {
+        if receipt.generation != self.generation {
+            return None;
         }
+        let index = usize::try_from(receipt.number.checked_sub(self.first)?).ok()?;
+        self.slots.get_mut(index).filter(|slot| !slot.ready)
+    }
+
+    /// The PUBREC for `id` that the application owes.
+    fn owed_pubrec(&mut self, id: PacketId) -> Option<&mut Slot> {
+        self.slots
+            .iter_mut()
+            .find(|slot| !slot.ready && matches!(slot.answer, Answer::PubRec(other, _) if other == id))
     }
 
     /// The receipt of the oldest message that the application has not taken.
@@ -131,9 +141,9 @@ impl Answers {
         self.slots.push_back(Slot { answer: Answer::UnsubAck(id, reasons), ready: true, wait });
     }
 
-    /// PUBREL, in the order in which the PUBRECs came. [MQTT-4.6.0-4]
-    pub(crate) fn release(&mut self, id: PacketId, reason: ReasonCode, wait: Option<StoreSeq>) {
-        self.handshakes.push_back(Handshake { packet: HandshakePacket::PubRel, id, reason, wait });
+    /// PUBREL for a PUBREC that came twice, or belongs to nothing.
+    pub(crate) fn release(&mut self, id: PacketId, reason: ReasonCode) {
+        self.handshakes.push_back(Handshake { packet: HandshakePacket::PubRel, id, reason, wait: None });
     }
 
     fn expect(&mut self, answer: Answer, ready: bool, wait: Option<StoreSeq>) -> Receipt {
@@ -141,8 +151,13 @@ impl Answers {
         Receipt { generation: self.generation, number: self.first + self.slots.len() as u64 - 1 }
     }
 
-    /// Writes the answers that wait for nothing.
-    pub(crate) fn transmit(&mut self, incoming: &mut Incoming, effects: &Effects, out: &mut impl Transmit) {
+    /// Writes the answers that wait for nothing; false if one is larger than the peer takes.
+    pub(crate) fn transmit(
+        &mut self,
+        incoming: &mut Incoming,
+        effects: &mut Effects,
+        out: &mut impl Transmit,
+    ) -> bool {
         while out.has_room() {
             match self.handshakes.front() {
                 Some(handshake) if effects.is_stored(handshake.wait) => {}
@@ -165,30 +180,52 @@ impl Answers {
             }
             let Some(slot) = self.slots.pop_front() else { break };
             self.first += 1;
-            self.transmit_slot(&slot.answer, incoming, out);
+            if !self.transmit_slot(&slot.answer, incoming, effects, out) {
+                return false;
+            }
         }
         self.give_back_memory();
+        true
     }
 
-    fn transmit_slot(&mut self, answer: &Answer, incoming: &mut Incoming, out: &mut impl Transmit) {
+    fn transmit_slot(
+        &mut self,
+        answer: &Answer,
+        incoming: &mut Incoming,
+        effects: &mut Effects,
+        out: &mut impl Transmit,
+    ) -> bool {
         match answer {
             Answer::PubAck(id, reason) => {
                 self.open_qos1 = self.open_qos1.saturating_sub(1);
                 self.write(PacketRef::PubAck(AckRef::new(*id, *reason)), out);
             }
             Answer::PubRec(id, reason) => {
-                if reason.is_error() {
+                // 3.x cannot refuse: there the exchange goes on
+                if reason.is_error() && self.version.is_v5() {
                     // [MQTT-4.3.3-9]
-                    incoming.forget(*id);
+                    incoming.forget(*id, effects);
                     self.open_qos2.remove(*id);
                 }
                 self.write(PacketRef::PubRec(AckRef::new(*id, *reason)), out);
             }
-            Answer::SubAck(id, reasons) => self.write(PacketRef::SubAck(SubAckRef::new(*id, reasons)), out),
+            Answer::SubAck(id, reasons) => {
+                return self.write_list(PacketRef::SubAck(SubAckRef::new(*id, reasons)), out);
+            }
             Answer::UnsubAck(id, reasons) => {
-                self.write(PacketRef::UnsubAck(UnsubAckRef::new(*id, reasons)), out)
+                return self.write_list(PacketRef::UnsubAck(UnsubAckRef::new(*id, reasons)), out);
             }
         }
+        true
+    }
+
+    /// Writes an answer that is as long as its request, if the peer takes it. [MQTT-3.1.2-24]
+    fn write_list(&self, packet: PacketRef<'_>, out: &mut impl Transmit) -> bool {
+        let fits = packet.encoded_len(self.version).is_ok_and(|len| len <= self.maximum_packet_size as usize);
+        if fits {
+            self.write(packet, out);
+        }
+        fits
     }
 
     fn write(&self, packet: PacketRef<'_>, out: &mut impl Transmit) {
@@ -210,74 +247,152 @@ impl Answers {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Incoming {
     ids: IdSet,
+    /// What earlier connections left unanswered.
+    unanswered: Vec<Unanswered>,
 }
 
-/// What a PUBLISH is to the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// A message, to be acknowledged if there is a receipt.
-    New(Option<Receipt>),
-    /// A message of QoS 2 that came before: already answered again.
-    Repeated,
+/// A message of QoS 2 whose PUBREC an earlier connection did not send, and that cannot simply be sent now.
+#[derive(Clone, Copy, Debug)]
+struct Unanswered {
+    id: PacketId,
+    receipt: Receipt,
+    /// The refusal that the sender has not heard; `None` while the application has not taken the message.
+    refusal: Option<ReasonCode>,
 }
 
 impl Incoming {
     /// Takes note of a PUBLISH and of the answer that it will get.
-    pub(crate) fn handle_publish(
+    #[inline]
+    pub(crate) fn handle_publish<'p>(
         &mut self,
-        delivery: Delivery,
+        publish: &PublishRef<'p>,
         receive_maximum: usize,
         answers: &mut Answers,
         effects: &mut Effects,
-    ) -> Result<Arrival, Violation> {
+    ) -> Result<Option<Received<'p>>, Violation> {
         // DUP says nothing about what this receiver has seen, so nothing depends on it
-        match delivery {
-            Delivery::AtMostOnce => Ok(Arrival::New(None)),
+        let receipt = match publish.delivery {
+            Delivery::AtMostOnce => None,
             Delivery::AtLeastOnce { id, .. } => {
                 if answers.open() >= receive_maximum {
                     return Err(Violation::ReceiveMaximumExceeded);
                 }
                 answers.open_qos1 += 1;
-                let answer = Answer::PubAck(id, ReasonCode::Success);
-                Ok(Arrival::New(Some(answers.expect(answer, false, None))))
+                Some(answers.expect(Answer::PubAck(id, ReasonCode::Success), false, None))
             }
             Delivery::ExactlyOnce { id, .. } => {
                 if !answers.open_qos2.contains(id) && answers.open() >= receive_maximum {
                     return Err(Violation::ReceiveMaximumExceeded);
                 }
                 answers.open_qos2.insert(id);
-                let answer = Answer::PubRec(id, ReasonCode::Success);
                 if !self.ids.insert(id) {
-                    // [MQTT-4.3.3-10]
-                    answers.expect(answer, true, None);
-                    return Ok(Arrival::Repeated);
+                    self.answer_again(id, answers, effects);
+                    return Ok(None);
                 }
                 let wait = effects.push(StoreOp::Received(id));
-                Ok(Arrival::New(Some(answers.expect(answer, false, wait))))
+                Some(answers.expect(Answer::PubRec(id, ReasonCode::Success), false, wait))
             }
+        };
+        Ok(Some(Received::Message { publish: *publish, receipt }))
+    }
+
+    /// A message that came before gets another PUBREC, but is not passed on. [MQTT-4.3.3-10]
+    fn answer_again(&mut self, id: PacketId, answers: &mut Answers, effects: &Effects) {
+        let unanswered = self.unanswered.iter().position(|unanswered| unanswered.id == id);
+        let refusal = unanswered.and_then(|index| self.unanswered.get(index)?.refusal);
+        if let (Some(_), Some(index)) = (refusal, unanswered) {
+            self.unanswered.swap_remove(index);
+        }
+        let taken = unanswered.is_none() || refusal.is_some();
+        // what the first PUBLISH had to wait for may not be stored yet
+        answers.expect(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, effects.barrier());
+    }
+
+    /// The application has taken the message of `receipt`, or refuses it, once `wait` is stored.
+    pub(crate) fn acknowledge(
+        &mut self,
+        receipt: Receipt,
+        code: ReasonCode,
+        wait: Option<StoreSeq>,
+        mut answers: Option<&mut Answers>,
+    ) {
+        let code = match code {
+            code if code.allowed_in(PacketType::PubAck) => code,
+            code if code.is_error() => ReasonCode::UnspecifiedError,
+            _ => ReasonCode::Success,
+        };
+        if let Some(slot) = answers.as_deref_mut().and_then(|answers| answers.owed(receipt)) {
+            let answered = slot.take(code, wait);
+            if let Some(id) = answered
+                && !self.unanswered.is_empty()
+            {
+                self.unanswered.retain(|unanswered| unanswered.id != id);
+            }
+            return;
+        }
+        let of_receipt =
+            |unanswered: &Unanswered| unanswered.receipt == receipt && unanswered.refusal.is_none();
+        let Some(index) = self.unanswered.iter().position(of_receipt) else { return };
+        let Unanswered { id, .. } = self.unanswered.swap_remove(index);
+        if let Some(slot) = answers.and_then(|answers| answers.owed_pubrec(id)) {
+            slot.take(code, wait);
+        } else if code.is_error() {
+            self.unanswered.push(Unanswered { id, receipt, refusal: Some(code) });
         }
     }
 
     /// PUBREL is always answered by PUBCOMP [MQTT-4.3.3-11], with 0x92 where nothing was to release.
     pub(crate) fn handle_pubrel(&mut self, id: PacketId, answers: &mut Answers, effects: &mut Effects) {
         let known = self.ids.remove(id);
+        self.unanswered.retain(|unanswered| unanswered.id != id);
         answers.open_qos2.remove(id);
         let wait = if known { effects.push(StoreOp::Released(id)) } else { None };
         let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
         answers.handshakes.push_back(Handshake { packet: HandshakePacket::PubComp, id, reason, wait });
     }
 
+    /// A connection has ended: keeps what its PUBRECs would have said, where that is not plain success.
+    pub(crate) fn handle_disconnected(&mut self, answers: &Answers) {
+        for (slot, number) in answers.slots.iter().zip(answers.first..) {
+            let Answer::PubRec(id, reason) = slot.answer else { continue };
+            let refused = slot.ready && reason.is_error();
+            let known = self.unanswered.iter().any(|unanswered| unanswered.id == id);
+            if (!slot.ready || refused) && !known && self.ids.contains(id) {
+                let receipt = Receipt { generation: answers.generation, number };
+                self.unanswered.push(Unanswered { id, receipt, refusal: refused.then_some(reason) });
+            }
+        }
+    }
+
     /// Forgets an identifier whose message was refused.
-    pub(crate) fn forget(&mut self, id: PacketId) {
+    fn forget(&mut self, id: PacketId, effects: &mut Effects) {
         self.ids.remove(id);
+        effects.push(StoreOp::Released(id));
     }
 
     pub(crate) fn clear(&mut self) {
-        self.ids.clear();
+        *self = Self::default();
     }
 
     /// Identifiers that are not released.
     pub(crate) const fn unreleased(&self) -> usize {
         self.ids.len()
+    }
+}
+
+impl Slot {
+    /// The application has spoken: the identifier, if the answer is a PUBREC.
+    fn take(&mut self, code: ReasonCode, wait: Option<StoreSeq>) -> Option<PacketId> {
+        self.ready = true;
+        self.wait = self.wait.max(wait);
+        match &mut self.answer {
+            Answer::PubAck(_, reason) => *reason = code,
+            Answer::PubRec(id, reason) => {
+                *reason = code;
+                return Some(*id);
+            }
+            Answer::SubAck(..) | Answer::UnsubAck(..) => {}
+        }
+        None
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// The server's side: a client may be silent for one and a half times its interval. [MQTT-3.1.2-22]
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +18,8 @@ impl Silence {
     }
 
     /// A packet has come in whole.
-    pub(crate) const fn heard(&mut self, now: Time) {
-        self.last = now;
+    pub(crate) fn heard(&mut self, now: Time) {
+        self.last = self.last.max(now);
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
@@ -32,35 +32,46 @@ impl Silence {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ping {
     interval: Duration,
-    timeout: Duration,
+    /// How long PINGRESP may take; `None` is the interval.
+    timeout: Option<Duration>,
     last_sent: Time,
-    /// When the PINGREQ went out that has no answer.
+    /// Since when the server owes a sign of life: a PINGREQ went out, and nothing came in since.
     waiting: Option<Time>,
 }
 
 impl Ping {
     /// `interval` zero switches it off.
-    pub(crate) fn new(now: Time, interval: Duration, timeout: Option<Duration>) -> Self {
-        Self { interval, timeout: timeout.unwrap_or(interval), last_sent: now, waiting: None }
+    pub(crate) const fn new(now: Time, interval: Duration, timeout: Option<Duration>) -> Self {
+        Self { interval, timeout, last_sent: now, waiting: None }
     }
 
-    pub(crate) const fn sent(&mut self, now: Time) {
-        self.last_sent = now;
+    /// The server has set another interval. [MQTT-3.1.2-21]
+    pub(crate) const fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
+    pub(crate) fn sent(&mut self, now: Time) {
+        self.last_sent = self.last_sent.max(now);
     }
 
     /// PINGREQ has been written.
-    pub(crate) const fn pinged(&mut self, now: Time) {
-        self.last_sent = now;
-        self.waiting = Some(now);
+    pub(crate) fn pinged(&mut self, now: Time) {
+        self.sent(now);
+        self.waiting = self.waiting.or(Some(now));
     }
 
     pub(crate) const fn answered(&mut self) {
         self.waiting = None;
     }
 
-    /// Whether PINGREQ must be sent now. [MQTT-3.1.2-20]
+    /// A packet has come in whole: PINGRESP may be behind others, but the server lives.
+    pub(crate) fn heard(&mut self, now: Time) {
+        self.waiting = self.waiting.map(|since| since.max(now));
+    }
+
+    /// Whether PINGREQ must be sent now, also while an earlier one has no answer. [MQTT-3.1.2-20]
     pub(crate) fn is_due(&self, now: Time) -> bool {
-        self.waiting.is_none() && self.ping_at().is_some_and(|at| at <= now)
+        self.ping_at().is_some_and(|at| at <= now)
     }
 
     /// Whether the answer is overdue.
@@ -69,7 +80,7 @@ impl Ping {
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
-        if self.waiting.is_some() { self.lost_at() } else { self.ping_at() }
+        earliest(self.ping_at(), self.lost_at())
     }
 
     fn ping_at(&self) -> Option<Time> {
@@ -77,6 +88,6 @@ impl Ping {
     }
 
     fn lost_at(&self) -> Option<Time> {
-        self.waiting.map(|since| since.after(self.timeout))
+        self.waiting.map(|since| since.after(self.timeout.unwrap_or(self.interval)))
     }
 }

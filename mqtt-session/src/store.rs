@@ -1,5 +1,7 @@
 //! Effects on a store: what must be remembered before something may be said.
 
+use alloc::collections::VecDeque;
+
 use mqtt_codec::PacketId;
 
 /// The number of an effect of one session. Numbers rise by one.
@@ -48,7 +50,7 @@ pub(crate) struct Effects {
     enabled: bool,
     last: StoreSeq,
     stored: StoreSeq,
-    pending: alloc::collections::VecDeque<StoreEffect>,
+    pending: VecDeque<StoreEffect>,
 }
 
 impl Effects {
@@ -72,12 +74,31 @@ impl Effects {
         Some(self.last)
     }
 
+    /// The number to wait for if everything up to now must be stored first.
+    pub(crate) fn barrier(&self) -> Option<StoreSeq> {
+        (self.stored < self.last).then_some(self.last)
+    }
+
+    /// Effects of a session that has ended mean nothing any more.
+    pub(crate) fn forget_pending(&mut self) {
+        self.pending = VecDeque::new();
+    }
+
+    /// Whether the session of this connection is one that is stored.
+    pub(crate) const fn enable(&mut self, enabled: bool) {
+        self.enabled = enabled;
+    }
+
     pub(crate) const fn is_enabled(&self) -> bool {
         self.enabled
     }
 
     pub(crate) fn poll(&mut self) -> Option<StoreEffect> {
-        self.pending.pop_front()
+        let effect = self.pending.pop_front()?;
+        if self.pending.is_empty() {
+            self.pending.shrink_to(4);
+        }
+        Some(effect)
     }
 
     pub(crate) fn handle_stored(&mut self, seq: StoreSeq) {

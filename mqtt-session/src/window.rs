@@ -1,5 +1,7 @@
 //! What one connection allows its sender: how many messages are open, how large they are, which aliases.
 
+use core::num::NonZeroU16;
+
 use bytes::Bytes;
 use mqtt_codec::{OutgoingAliases, PublishRef, Version};
 
@@ -13,14 +15,37 @@ pub(crate) struct Window {
     pub(crate) size: u16,
     /// Messages that are open. [MQTT-4.9.0-2]
     pub(crate) open: u16,
-    /// Exchanges, from the oldest, that this connection has seen.
+    /// PUBLISHes that wait for an answer, from the oldest, that this connection has seen.
     pub(crate) sent: usize,
+    /// PUBRELs that wait for an answer, from the oldest, that this connection has seen.
+    pub(crate) released: usize,
     /// The peer's Maximum Packet Size.
     pub(crate) maximum_packet_size: u32,
     pub(crate) aliases: Option<OutgoingAliases>,
 }
 
 impl Window {
+    /// For a session that has `released` exchanges left which only wait for PUBCOMP. They count as open: their
+    /// PUBLISH was not answered yet.
+    pub(crate) const fn new(version: Version, size: u16, released: u16) -> Self {
+        Self {
+            version,
+            size,
+            open: released,
+            sent: 0,
+            released: 0,
+            maximum_packet_size: u32::MAX,
+            aliases: None,
+        }
+    }
+
+    /// Nothing was sent for the session that begins now.
+    pub(crate) const fn forget_session(&mut self) {
+        self.open = 0;
+        self.sent = 0;
+        self.released = 0;
+    }
+
     pub(crate) const fn is_full(&self) -> bool {
         self.open >= self.size
     }
@@ -39,7 +64,11 @@ impl Window {
         payload: &Bytes,
         out: &mut impl Transmit,
     ) -> bool {
-        if let Some(aliases) = &mut self.aliases {
+        // the alias beside the topic at its first use makes the packet longer
+        if self.aliases.is_some()
+            && self.fits(&PublishRef { alias: Some(NonZeroU16::MAX), ..publish })
+            && let Some(aliases) = &mut self.aliases
+        {
             aliases.assign(publish.message.topic).apply(&mut publish);
         }
         write_publish(&publish, payload, self.version, out)

@@ -50,7 +50,9 @@ impl ClientSession {
         let events = &mut self.events;
         self.state
             .outgoing
-            .enqueue(queued, |ticket, progress| events.push_back(super::progress_event(ticket, progress)))
+            .enqueue(now, queued, |ticket, progress| {
+                events.push_back(super::progress_event(ticket, progress))
+            })
             .map_err(|_| PublishError::QueueFull)?;
         Ok(ticket)
     }
@@ -98,11 +100,11 @@ impl ClientSession {
 
     /// The application has taken the message of `receipt`, or refuses it with `reason` (5.0 only).
     ///
-    /// Answers leave in the order of their messages: one that is not acknowledged holds back those behind it.
+    /// Answers leave in the order of their messages: one that is not acknowledged holds back those behind it. The
+    /// receipt of a message of QoS 2 outlives its connection; at QoS 1 the message comes again, with another one.
     pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) {
-        if let Some(link) = &mut self.link {
-            link.answers.acknowledge(receipt, reason, None);
-        }
+        let answers = self.link.as_mut().map(|link| &mut link.answers);
+        self.state.incoming.acknowledge(receipt, reason, None, answers);
     }
 
     /// Ends the connection with DISCONNECT, and the session's work: further commands are refused.

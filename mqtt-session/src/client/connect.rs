@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::num::{NonZeroU16, NonZeroU32};
 use core::time::Duration;
 
-use mqtt_codec::{ConnAckRef, Connect, OutgoingAliases, QoS, ReasonCode, Text};
+use mqtt_codec::{ConnAckRef, Connect, OutgoingAliases, QoS, ReasonCode, Text, Version};
 
 use super::{ClientSession, Link, Phase, ServerLimits, State};
 use crate::config::CleanStart;
@@ -60,15 +60,8 @@ impl ClientSession {
         let keep_alive = Duration::from_secs(u64::from(connect.keep_alive));
         let v5 = self.version.is_v5();
         Link {
-            window: Window {
-                version: self.version,
-                size: self.config.queue.window.get(),
-                open: 0,
-                sent: 0,
-                maximum_packet_size: u32::MAX,
-                aliases: None,
-            },
-            answers: Answers::new(self.version, self.generation),
+            window: Window::new(self.version, self.config.queue.window.get(), self.state.outgoing.released()),
+            answers: Answers::new(self.version, self.generation, u32::MAX),
             ping: Ping::new(now, keep_alive, self.config.ping_timeout),
             // 3.x knows no Receive Maximum, so no server can exceed it
             receive_maximum: if v5 { usize::from(self.config.receive_maximum.get()) } else { usize::MAX },
@@ -80,7 +73,7 @@ impl ClientSession {
         }
     }
 
-    pub(super) fn handle_connack(&mut self, now: Time, connack: &ConnAckRef<'_>) -> Result<(), Violation> {
+    pub(super) fn handle_connack(&mut self, connack: &ConnAckRef<'_>) -> Result<(), Violation> {
         let Some(link) = self.link.as_deref_mut() else { return Ok(()) };
         if connack.reason != ReasonCode::Success {
             self.close(CloseReason::Refused(connack.reason));
@@ -99,7 +92,7 @@ impl ClientSession {
         link.window.aliases = (aliases > 0).then(|| OutgoingAliases::new(aliases));
         // [MQTT-3.1.2-21]
         if let Some(seconds) = properties.server_keep_alive {
-            link.ping = Ping::new(now, Duration::from_secs(u64::from(seconds)), self.config.ping_timeout);
+            link.ping.set_interval(Duration::from_secs(u64::from(seconds)));
         }
         link.server = ServerLimits {
             maximum_qos: properties.maximum_qos.unwrap_or(QoS::ExactlyOnce),
@@ -112,8 +105,13 @@ impl ClientSession {
         if let Some(assigned) = properties.assigned_client_id {
             self.assigned_client_id = Text::new(assigned).ok();
         }
-        if !connack.session_present {
+        // 3.1 does not say: a server that forgot takes what is sent again for new, and subscriptions twice
+        let unknown = self.version == Version::V3_1 && !link.clean_start && self.connected_before;
+        if !connack.session_present && !unknown {
             self.start_anew();
+        }
+        if !connack.session_present && self.config.resubscribe {
+            self.requests.subscribe_again();
         }
         self.connected_before = true;
         self.refuse_unsupported(server);
@@ -124,21 +122,24 @@ impl ClientSession {
     /// The server has no session: what the protocol remembers is discarded [MQTT-3.2.2-5], what the application
     /// wants is not.
     fn start_anew(&mut self) {
+        let Some(link) = self.link.as_deref_mut() else { return };
         let State { outgoing, incoming, .. } = &mut self.state;
         incoming.clear();
         let events = &mut self.events;
-        outgoing
-            .begin_again(|ticket| events.push_back(ClientEvent::Acknowledged(ticket, ReasonCode::Success)));
-        if self.config.resubscribe {
-            self.requests.subscribe_again();
-        }
+        outgoing.begin_again(&mut link.window, |ticket| {
+            events.push_back(ClientEvent::Acknowledged(ticket, ReasonCode::Success));
+        });
     }
 
     /// Messages that waited for a server which does not take their kind.
     fn refuse_unsupported(&mut self, server: ServerLimits) {
+        let Some(link) = self.link.as_deref_mut() else { return };
+        let State { outgoing, effects, .. } = &mut self.state;
         let events = &mut self.events;
-        self.state.outgoing.refuse(
+        outgoing.refuse(
             |qos, retain| super::commands::unsupported(&server, qos, retain),
+            &mut link.window,
+            effects,
             |ticket, error: PublishError| events.push_back(ClientEvent::Dropped(ticket, error)),
         );
     }

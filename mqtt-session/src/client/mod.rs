@@ -15,7 +15,9 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use mqtt_codec::{Connect, DecodeError, DisconnectRef, PacketRef, QoS, ReasonCode, Sink, Text, Version};
+use mqtt_codec::{
+    Connect, DecodeError, DisconnectRef, PacketRef, PacketType, QoS, ReasonCode, Sink, Text, Version,
+};
 
 use crate::config::ClientConfig;
 use crate::error::{CloseReason, DropReason, PublishError};
@@ -155,7 +157,8 @@ impl ClientSession {
             link.ping.pinged(now);
         }
         let State { outgoing, incoming, effects } = &mut self.state;
-        link.answers.transmit(incoming, effects, out);
+        let fits = link.answers.transmit(incoming, effects, out);
+        debug_assert!(fits, "a client answers with nothing that could be long");
         let events = &mut self.events;
         self.requests.transmit(&link.window, &link.server, &mut outgoing.ids, out, events);
         outgoing.transmit(now, &mut link.window, effects, out, |ticket, progress| {
@@ -208,9 +211,10 @@ impl ClientSession {
 
     /// The network connection has ended, whoever ended it. Messages and requests stay for the next one.
     pub fn handle_disconnected(&mut self) {
-        if self.link.take().is_some() {
-            self.requests.handle_disconnected(&mut self.state.outgoing.ids);
-        }
+        let Some(link) = self.link.take() else { return };
+        self.state.incoming.handle_disconnected(&link.answers);
+        self.state.outgoing.handle_disconnected();
+        self.requests.handle_disconnected(&mut self.state.outgoing.ids);
     }
 
     /// Whether CONNACK has accepted the connection and nothing has ended it.
@@ -280,11 +284,19 @@ impl ClientSession {
         }
         link.closing = Some(reason);
         let connected = matches!(link.phase, Phase::Connected);
-        link.goodbye = reason.disconnect_code().filter(|code| match reason {
+        let code = match reason.disconnect_code() {
+            Some(code) if !code.allowed_in(PacketType::Disconnect) => Some(ReasonCode::UnspecifiedError),
+            code => code,
+        };
+        link.goodbye = code.filter(|code| match reason {
+            // [MQTT-3.1.0-1]
+            _ if matches!(link.phase, Phase::Connecting(..)) => false,
             // 3.x has only the normal DISCONNECT, which takes the Will back
             _ if !self.version.is_v5() => *code == ReasonCode::Success && connected,
             // an answer to CONNECT that is none may be anything, a DISCONNECT included
             CloseReason::Local(_) => connected,
+            // only a server may say so, and this one does not listen
+            CloseReason::KeepAlive => false,
             _ => true,
         });
     }

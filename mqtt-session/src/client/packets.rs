@@ -1,11 +1,10 @@
 //! What each packet of the server means.
 
-use mqtt_codec::{AckRef, PacketRef, PacketType, PublishRef, QoS, ReasonCode};
+use mqtt_codec::{AckRef, PacketRef, PacketType};
 
-use super::{ClientSession, Link, Phase, State};
+use super::{ClientSession, Phase, State};
 use crate::error::{CloseReason, Violation};
 use crate::event::{ClientEvent, Received};
-use crate::incoming::Arrival;
 use crate::outgoing::Acked;
 use crate::time::Time;
 
@@ -18,13 +17,18 @@ impl ClientSession {
     /// A packet that breaks a rule, or comes after the connection was given up, means nothing: then
     /// [`ClientSession::close_reason`] says why.
     pub fn handle_packet<'p>(&mut self, now: Time, packet: &PacketRef<'p>) -> Option<Received<'p>> {
-        let link = self.link.as_deref()?;
+        let link = self.link.as_deref_mut()?;
         if link.closing.is_some() {
             return None;
         }
         let handled = match link.phase {
-            Phase::Connected => self.handle_in_connection(packet),
-            _ => self.handle_before_connack(now, packet),
+            Phase::Connected => {
+                link.ping.heard(now);
+                self.handle_in_connection(packet)
+            }
+            Phase::Waiting(_) => self.handle_before_connack(packet),
+            // [MQTT-3.1.0-1]
+            Phase::Connecting(..) => Err(Violation::BeforeConnect(packet.packet_type())),
         };
         handled.unwrap_or_else(|violation| {
             self.close(CloseReason::Violation(violation));
@@ -32,9 +36,9 @@ impl ClientSession {
         })
     }
 
-    fn handle_before_connack<'p>(&mut self, now: Time, packet: &PacketRef<'p>) -> Handled<'p> {
+    fn handle_before_connack<'p>(&mut self, packet: &PacketRef<'p>) -> Handled<'p> {
         match packet {
-            PacketRef::ConnAck(connack) => self.handle_connack(now, connack).map(|()| None),
+            PacketRef::ConnAck(connack) => self.handle_connack(connack).map(|()| None),
             PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
             other => Err(Violation::BeforeConnAck(other.packet_type())),
         }
@@ -44,7 +48,9 @@ impl ClientSession {
         let Some(link) = self.link.as_deref_mut() else { return Ok(None) };
         let State { outgoing, incoming, effects } = &mut self.state;
         match packet {
-            PacketRef::Publish(publish) => handle_publish(&mut self.state, link, publish),
+            PacketRef::Publish(publish) => {
+                incoming.handle_publish(publish, link.receive_maximum, &mut link.answers, effects)
+            }
             PacketRef::PubAck(ack) => {
                 let acked = outgoing.handle_puback(ack, &mut link.window)?;
                 self.acknowledged(ack, acked)
@@ -90,32 +96,17 @@ impl ClientSession {
         }
     }
 
-    /// Passes on what an acknowledgement meant, and answers PUBREC.
+    /// Passes on what an acknowledgement meant.
     fn acknowledged<'p>(&mut self, ack: &AckRef<'_>, acked: Acked) -> Handled<'p> {
         let Some(link) = self.link.as_deref_mut() else { return Ok(None) };
         match acked {
             Acked::Completed(ticket, reason) => {
                 self.events.push_back(ClientEvent::Acknowledged(ticket, reason));
             }
-            Acked::Release(ticket, wait) => {
-                link.answers.release(ack.id, ReasonCode::Success, wait);
-                self.events.push_back(ClientEvent::Taken(ticket));
-            }
-            Acked::Unknown => {}
+            Acked::Taken(ticket) => self.events.push_back(ClientEvent::Taken(ticket)),
+            Acked::Release(reason) => link.answers.release(ack.id, reason),
+            Acked::Ignored => {}
         }
         Ok(None)
     }
-}
-
-fn handle_publish<'p>(state: &mut State, link: &mut Link, publish: &PublishRef<'p>) -> Handled<'p> {
-    let State { incoming, effects, .. } = state;
-    if publish.delivery.qos() == QoS::AtMostOnce {
-        return Ok(Some(Received::Message { publish: *publish, receipt: None }));
-    }
-    let arrival =
-        incoming.handle_publish(publish.delivery, link.receive_maximum, &mut link.answers, effects)?;
-    Ok(match arrival {
-        Arrival::New(receipt) => Some(Received::Message { publish: *publish, receipt }),
-        Arrival::Repeated => None,
-    })
 }

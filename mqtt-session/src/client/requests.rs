@@ -89,6 +89,10 @@ impl Requests {
         out: &mut impl Transmit,
         events: &mut VecDeque<ClientEvent>,
     ) {
+        // requests are sent in order: with the last one all are
+        if self.pending.back().is_none_or(|last| last.id.is_some()) {
+            return;
+        }
         let mut index = 0;
         while let Some(pending) = self.pending.get_mut(index) {
             if pending.id.is_some() {
@@ -106,11 +110,32 @@ impl Requests {
                 }
                 Err(error) => {
                     ids.give_back(id);
-                    if let Some(Pending { ticket: Some(ticket), .. }) = self.pending.remove(index) {
-                        events.push_back(ClientEvent::RequestFailed(ticket, error));
-                    }
+                    self.give_up(index, error, events);
                 }
             }
+        }
+    }
+
+    /// The request at `index` cannot be sent. One that the session made by itself is tried in parts first.
+    fn give_up(&mut self, index: usize, error: SubscribeError, events: &mut VecDeque<ClientEvent>) {
+        match self.pending.remove(index) {
+            Some(Pending { ticket: Some(ticket), .. }) => {
+                events.push_back(ClientEvent::RequestFailed(ticket, error));
+            }
+            Some(Pending { request: Request::Subscribe { mut filters, subscription_id }, .. }) => {
+                if filters.len() == 1 {
+                    for Subscription { filter, .. } in filters {
+                        self.granted.remove(&filter);
+                        events.push_back(ClientEvent::SubscriptionLost(filter, error.reason_code()));
+                    }
+                    return;
+                }
+                for filters in [filters.split_off(filters.len() / 2), filters] {
+                    let request = Request::Subscribe { filters, subscription_id };
+                    self.pending.insert(index, Pending { ticket: None, request, id: None });
+                }
+            }
+            Some(Pending { request: Request::Unsubscribe { .. }, .. }) | None => {}
         }
     }
 
@@ -121,16 +146,20 @@ impl Requests {
         ids: &mut PacketIds,
         events: &mut VecDeque<ClientEvent>,
     ) -> Result<(), Violation> {
-        let Some(pending) = self.take(id, ids) else { return Ok(()) };
-        let Request::Subscribe { filters, subscription_id } = pending.request else {
-            return Err(Violation::WrongDirection(PacketType::SubAck));
-        };
-        if filters.len() != reasons.len() {
-            return Err(Violation::ReasonCount(PacketType::SubAck));
+        match self.find(id) {
+            Some(Request::Subscribe { filters, .. }) if filters.len() == reasons.len() => {}
+            Some(Request::Subscribe { .. }) => return Err(Violation::ReasonCount(PacketType::SubAck)),
+            Some(Request::Unsubscribe { .. }) => return Err(Violation::AckMismatch(PacketType::SubAck)),
+            None => return Ok(()),
         }
+        let Some(pending) = self.take(id, ids) else { return Ok(()) };
+        let Request::Subscribe { filters, subscription_id } = pending.request else { return Ok(()) };
         for (subscription, reason) in filters.into_iter().zip(&reasons) {
             if reason.is_error() {
                 self.granted.remove(&subscription.filter);
+                if pending.ticket.is_none() {
+                    events.push_back(ClientEvent::SubscriptionLost(subscription.filter, *reason));
+                }
             } else {
                 self.granted.insert(subscription.filter, (subscription.options, subscription_id));
             }
@@ -148,21 +177,30 @@ impl Requests {
         ids: &mut PacketIds,
         events: &mut VecDeque<ClientEvent>,
     ) -> Result<(), Violation> {
-        let Some(pending) = self.take(id, ids) else { return Ok(()) };
-        let Request::Unsubscribe { filters } = pending.request else {
-            return Err(Violation::WrongDirection(PacketType::UnsubAck));
-        };
-        // 3.x has no codes
-        if !reasons.is_empty() && filters.len() != reasons.len() {
-            return Err(Violation::ReasonCount(PacketType::UnsubAck));
+        match self.find(id) {
+            // 3.x has no codes
+            Some(Request::Unsubscribe { filters })
+                if reasons.is_empty() || filters.len() == reasons.len() => {}
+            Some(Request::Unsubscribe { .. }) => return Err(Violation::ReasonCount(PacketType::UnsubAck)),
+            Some(Request::Subscribe { .. }) => return Err(Violation::AckMismatch(PacketType::UnsubAck)),
+            None => return Ok(()),
         }
-        for filter in filters {
-            self.granted.remove(&filter);
+        let Some(pending) = self.take(id, ids) else { return Ok(()) };
+        let Request::Unsubscribe { filters } = pending.request else { return Ok(()) };
+        for (index, filter) in filters.iter().enumerate() {
+            // what the server refuses to end goes on
+            if reasons.get(index).is_none_or(|reason| !reason.is_error()) {
+                self.granted.remove(filter);
+            }
         }
         if let Some(ticket) = pending.ticket {
             events.push_back(ClientEvent::Unsubscribed(ticket, reasons));
         }
         Ok(())
+    }
+
+    fn find(&self, id: PacketId) -> Option<&Request> {
+        self.pending.iter().find(|pending| pending.id == Some(id)).map(|pending| &pending.request)
     }
 
     fn take(&mut self, id: PacketId, ids: &mut PacketIds) -> Option<Pending> {

@@ -57,17 +57,17 @@ impl ServerSession {
             }
             return delivered;
         }
-        self.queue(message, matched, qos)
+        self.queue(now, message, matched, qos)
     }
 
-    fn queue(&mut self, message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Delivered {
+    fn queue(&mut self, now: Time, message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Delivered {
         let connected = self.link.as_ref().is_some_and(|link| link.closing.is_none());
         let drops = &mut self.drops;
         let kept = if qos == QoS::AtMostOnce && !connected {
             Err(DropReason::Offline)
         } else {
             let queued = to_queue(message, matched, qos);
-            self.state.outgoing.enqueue(queued, |_, progress| {
+            self.state.outgoing.enqueue(now, queued, |_, progress| {
                 if let Progress::Dropped(reason) = progress {
                     drops.count(reason, 1);
                 }

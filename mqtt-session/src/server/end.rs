@@ -1,6 +1,6 @@
 //! A connection ends, a Will becomes due, a session expires.
 
-use mqtt_codec::{ReasonCode, Seconds};
+use mqtt_codec::{PacketType, ReasonCode, Seconds};
 
 use super::ServerSession;
 use crate::error::{CloseReason, DropReason};
@@ -16,9 +16,9 @@ impl ServerSession {
 
     /// The network connection has ended, whoever ended it. Harmless if there was none.
     pub fn handle_disconnected(&mut self, now: Time) {
-        if self.link.take().is_none() {
-            return;
-        }
+        let Some(link) = self.link.take() else { return };
+        self.state.incoming.handle_disconnected(&link.answers);
+        self.state.outgoing.handle_disconnected();
         let dropped = self.state.outgoing.drop_qos0();
         self.drops.count(DropReason::Offline, u32::try_from(dropped).unwrap_or(u32::MAX));
         self.life.ends_at = match self.life.expiry {
@@ -35,7 +35,7 @@ impl ServerSession {
     /// Looks at the deadlines. A call too early, or too often, does nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         if let Some(link) = &self.link {
-            if link.silence.deadline().is_some_and(|deadline| deadline <= now) {
+            if link.silence_deadline().is_some_and(|deadline| deadline <= now) {
                 self.close(CloseReason::KeepAlive);
             }
             return;
@@ -48,6 +48,8 @@ impl ServerSession {
         if ended {
             self.life.ends_at = None;
             self.life.ended = true;
+            self.life.exists = false;
+            self.forget();
         }
     }
 
@@ -65,12 +67,22 @@ impl ServerSession {
             return;
         }
         link.closing = Some(reason);
-        link.goodbye = reason.disconnect_code();
+        link.goodbye = match reason.disconnect_code() {
+            Some(code) if !code.allowed_in(PacketType::Disconnect) => Some(ReasonCode::UnspecifiedError),
+            code => code,
+        };
     }
 
     /// The Will is due, if there is one.
     pub(super) fn release_will(&mut self) {
         self.life.will_at = None;
-        self.life.will_due = self.life.will.is_some();
+        self.life.due.extend(self.life.will.take().map(|will| *will));
+    }
+
+    /// Session State ends. [MQTT-4.1.0-2]
+    pub(super) fn forget(&mut self) {
+        self.state.outgoing.clear();
+        self.state.incoming.clear();
+        self.state.effects.forget_pending();
     }
 }

@@ -70,19 +70,34 @@ struct Link {
     goodbye: Option<ReasonCode>,
 }
 
+impl Link {
+    fn wants_read(&self) -> bool {
+        self.closing.is_none() && self.answers.waiting() + (self.pings as usize) < self.replies
+    }
+
+    /// When the client has been silent for too long; not while it is not read from.
+    fn silence_deadline(&self) -> Option<Time> {
+        if self.wants_read() { self.silence.deadline() } else { None }
+    }
+}
+
 /// How long the session lives without a connection, and what happens then.
 #[derive(Debug, Default)]
 struct Life {
-    /// Session Expiry Interval in seconds.
+    /// Whether there is Session State that a client may resume.
+    exists: bool,
+    /// Session Expiry Interval in seconds, and the longest that a DISCONNECT can set.
     expiry: u32,
+    expiry_maximum: u32,
     /// Session Expiry Interval of CONNECT.
-    connect_expiry: u32,
+    expiry_asked: u32,
+    /// The Will of this connection, or of the last one while its delay runs.
     will: Option<Box<Will>>,
     will_at: Option<Time>,
-    /// The Will of the session before this one.
-    overdue: Option<Box<Will>>,
+    /// Wills to publish, of this session and those before it under the same identifier.
+    due: Vec<Will>,
     ends_at: Option<Time>,
-    will_due: bool,
+    /// The session's end is to be told.
     ended: bool,
     generation: u32,
 }
@@ -127,53 +142,60 @@ impl ServerSession {
     pub fn poll_transmit(&mut self, now: Time, out: &mut impl Transmit) {
         let Some(link) = self.link.as_deref_mut() else { return };
         let version = link.window.version;
-        if link.connack.is_some() && !self.state.effects.is_stored(link.connack_wait) {
+        if !self.state.effects.is_stored(link.connack_wait) {
             return;
         }
         if let Some(connack) = link.connack.take() {
             let written = PacketRef::ConnAck(connack.view()).encode(version, out);
             debug_assert!(written.is_ok(), "CONNACK: {written:?}");
         }
-        if let Some(reason) = link.goodbye.take() {
-            let disconnect = DisconnectRef::new(reason);
-            // a 3.x server has no DISCONNECT: the connection just ends
-            if version.is_v5() && PacketRef::Disconnect(disconnect).encode(version, out).is_err() {
-                debug_assert!(false, "DISCONNECT with {reason}");
-            }
+        if link.closing.is_none() && !self.transmit_connected(now, out) {
+            self.close(CloseReason::Local(ReasonCode::PacketTooLarge));
         }
-        if link.closing.is_some() {
-            return;
+        let Some(link) = self.link.as_deref_mut() else { return };
+        // a 3.x server has no DISCONNECT: the connection just ends
+        if let Some(reason) = link.goodbye.take().filter(|_| version.is_v5()) {
+            let written = PacketRef::Disconnect(DisconnectRef::new(reason)).encode(version, out);
+            debug_assert!(written.is_ok(), "DISCONNECT: {written:?}");
         }
+    }
+
+    /// Writes everything but the first and the last packet; false if an answer is larger than the client takes.
+    fn transmit_connected(&mut self, now: Time, out: &mut impl Transmit) -> bool {
+        let Some(link) = self.link.as_deref_mut() else { return true };
+        let paused = !link.wants_read();
         while link.pings > 0 && out.has_room() {
             link.pings -= 1;
             out.put(&[0xD0, 0]);
         }
         let State { outgoing, incoming, effects } = &mut self.state;
-        link.answers.transmit(incoming, effects, out);
+        if !link.answers.transmit(incoming, effects, out) {
+            return false;
+        }
+        if paused && link.wants_read() {
+            // nobody listened to the client while it was not read from
+            link.silence.heard(now);
+        }
         let (drops, written) = (&mut self.drops, &mut self.written);
         outgoing.transmit(now, &mut link.window, effects, out, |_, progress| match progress {
             Progress::Dropped(reason) => drops.count(reason, 1),
             Progress::Written => *written += 1,
         });
+        true
     }
 
     /// The next event of the session's life.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        if let Some(will) = self.life.overdue.take() {
-            return Some(ServerEvent::Will(will));
-        }
-        if core::mem::take(&mut self.life.will_due)
-            && let Some(will) = self.life.will.take()
-        {
-            return Some(ServerEvent::Will(will));
+        if !self.life.due.is_empty() {
+            let will = self.life.due.remove(0);
+            return Some(ServerEvent::Will(Box::new(will)));
         }
         core::mem::take(&mut self.life.ended).then_some(ServerEvent::Ended)
     }
 
     /// When [`ServerSession::handle_timeout`] wants to be called; asked again at that time it may say later.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let silence =
-            self.link.as_ref().filter(|link| link.closing.is_none()).and_then(|link| link.silence.deadline());
+        let silence = self.link.as_ref().and_then(|link| link.silence_deadline());
         earliest(silence, earliest(self.life.will_at, self.life.ends_at))
     }
 
@@ -195,11 +217,11 @@ impl ServerSession {
 
     /// The application has taken the message of `receipt`, or refuses it with `reason`, once `wait` is stored.
     ///
-    /// A receipt of an earlier connection is passed over: the client will send the message again.
+    /// A receipt of an earlier connection is passed over at QoS 1: the client will send the message again. At
+    /// QoS 2 it stays good.
     pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode, wait: Option<StoreSeq>) {
-        if let Some(link) = &mut self.link {
-            link.answers.acknowledge(receipt, reason, wait);
-        }
+        let answers = self.link.as_mut().map(|link| &mut link.answers);
+        self.state.incoming.acknowledge(receipt, reason, wait, answers);
     }
 
     /// Answers SUBSCRIBE with a code for each filter, in their order. [MQTT-3.8.4-6]
@@ -223,9 +245,7 @@ impl ServerSession {
 
     /// Whether the driver should read: false while so many answers wait that the client must read first.
     pub fn wants_read(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| {
-            link.closing.is_none() && link.answers.waiting() + (link.pings as usize) < link.replies
-        })
+        self.link.as_ref().is_some_and(|link| link.wants_read())
     }
 
     /// Whether a connection is attached, closing or not.

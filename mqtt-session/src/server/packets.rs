@@ -1,11 +1,10 @@
 //! What each packet of the client means.
 
-use mqtt_codec::{AckRef, DisconnectRef, PacketRef, PacketType, PublishRef, ReasonCode};
+use mqtt_codec::{AckRef, DisconnectRef, PacketRef, PacketType, ReasonCode};
 
 use super::{Link, ServerSession, State};
 use crate::error::{CloseReason, Violation};
 use crate::event::Received;
-use crate::incoming::Arrival;
 use crate::outgoing::Acked;
 use crate::time::Time;
 
@@ -22,7 +21,10 @@ impl ServerSession {
         }
         link.silence.heard(now);
         let handled = match packet {
-            PacketRef::Publish(publish) => handle_publish(&mut self.state, link, publish),
+            PacketRef::Publish(publish) => {
+                let State { incoming, effects, .. } = &mut self.state;
+                incoming.handle_publish(publish, link.receive_maximum, &mut link.answers, effects)
+            }
             PacketRef::PubAck(ack) => handle_puback(&mut self.state, link, ack),
             PacketRef::PubRec(ack) => handle_pubrec(&mut self.state, link, ack),
             PacketRef::PubRel(ack) => {
@@ -34,7 +36,7 @@ impl ServerSession {
             PacketRef::Subscribe(subscribe) => Ok(Some(Received::Subscribe(*subscribe))),
             PacketRef::Unsubscribe(unsubscribe) => Ok(Some(Received::Unsubscribe(*unsubscribe))),
             PacketRef::PingReq => {
-                link.pings += 1;
+                link.pings = link.pings.saturating_add(1);
                 Ok(None)
             }
             PacketRef::Disconnect(disconnect) => self.handle_disconnect(disconnect),
@@ -57,10 +59,10 @@ impl ServerSession {
     ) -> Result<Option<Received<'p>>, Violation> {
         if let Some(expiry) = disconnect.session_expiry {
             // a session that was to end with its connection cannot be prolonged at its end
-            if self.life.connect_expiry == 0 && expiry.0 > 0 {
+            if self.life.expiry_asked == 0 && expiry.0 > 0 {
                 return Err(Violation::SessionExpiryRaised);
             }
-            self.life.expiry = expiry.0;
+            self.life.expiry = expiry.0.min(self.life.expiry_maximum);
         }
         // [MQTT-3.14.4-3] only a normal disconnection takes the Will back
         if disconnect.reason == ReasonCode::Success {
@@ -75,28 +77,15 @@ impl ServerSession {
 
 type Handled<'p> = Result<Option<Received<'p>>, Violation>;
 
-fn handle_publish<'p>(state: &mut State, link: &mut Link, publish: &PublishRef<'p>) -> Handled<'p> {
-    let State { incoming, effects, .. } = state;
-    let arrival =
-        incoming.handle_publish(publish.delivery, link.receive_maximum, &mut link.answers, effects)?;
-    Ok(match arrival {
-        Arrival::New(receipt) => Some(Received::Message { publish: *publish, receipt }),
-        Arrival::Repeated => None,
-    })
-}
-
 fn handle_puback<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Handled<'p> {
     state.outgoing.handle_puback(ack, &mut link.window)?;
     Ok(None)
 }
 
 fn handle_pubrec<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Handled<'p> {
-    match state.outgoing.handle_pubrec(ack, &mut link.window, &mut state.effects)? {
-        Acked::Release(_, wait) => link.answers.release(ack.id, ReasonCode::Success, wait),
-        Acked::Unknown if !ack.reason.is_error() => {
-            link.answers.release(ack.id, ReasonCode::PacketIdentifierNotFound, None);
-        }
-        Acked::Completed(..) | Acked::Unknown => {}
+    let acked = state.outgoing.handle_pubrec(ack, &mut link.window, &mut state.effects)?;
+    if let Acked::Release(reason) = acked {
+        link.answers.release(ack.id, reason);
     }
     Ok(None)
 }

@@ -1,0 +1,185 @@
+//! Messages that wait for their first PUBLISH, under limits.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, Seconds, SubscriptionId};
+
+use super::Progress;
+use crate::config::{Overflow, QueueLimits};
+use crate::error::DropReason;
+use crate::event::Ticket;
+use crate::time::{Time, earliest};
+
+/// A message that waits, with all that its PUBLISH will say.
+#[derive(Clone, Debug)]
+pub(crate) struct Queued {
+    pub(crate) message: Arc<Message>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) expires: Option<Time>,
+    pub(crate) subscription_ids: Box<[SubscriptionId]>,
+    pub(crate) ticket: Ticket,
+}
+
+impl Queued {
+    fn bytes(&self) -> usize {
+        self.message.topic.as_str().len() + self.message.payload.len()
+    }
+
+    pub(super) fn is_expired(&self, now: Time) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    pub(super) fn publish(&self, delivery: Delivery, now: Time) -> PublishRef<'_> {
+        PublishRef {
+            message: self.message.view(),
+            delivery,
+            retain: self.retain,
+            expiry: remaining(self.expires, now),
+            alias: None,
+            subscription_ids: List::new(&self.subscription_ids),
+        }
+    }
+}
+
+/// The queue of one session.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    limits: QueueLimits,
+    messages: VecDeque<Queued>,
+    bytes: usize,
+    /// No message of the queue expires before this.
+    next_expiry: Option<Time>,
+}
+
+impl Queue {
+    pub(super) const fn new(limits: QueueLimits) -> Self {
+        Self { limits, messages: VecDeque::new(), bytes: 0, next_expiry: None }
+    }
+
+    pub(super) const fn set_limits(&mut self, limits: QueueLimits) {
+        self.limits = limits;
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
+    /// Puts a message at the end; `Err` with the reason if it is not kept.
+    ///
+    /// `report` hears of older messages that had to make room, expired ones first.
+    pub(super) fn push(
+        &mut self,
+        now: Time,
+        queued: Queued,
+        mut report: impl FnMut(Ticket, Progress),
+    ) -> Result<(), DropReason> {
+        let bytes = queued.bytes();
+        // nothing makes room for what no queue of this size can hold
+        if bytes > self.limits.bytes || self.limits.messages == 0 {
+            return Err(DropReason::QueueFull);
+        }
+        if self.is_full(bytes) {
+            self.drop_expired(now, &mut report);
+        }
+        while self.is_full(bytes) {
+            let oldest = match self.limits.overflow {
+                Overflow::DropOldest => self.pop(),
+                Overflow::DropNewest => None,
+            };
+            let Some(oldest) = oldest else { return Err(DropReason::QueueFull) };
+            report(oldest.ticket, Progress::Dropped(DropReason::QueueFull));
+        }
+        self.bytes += bytes;
+        self.next_expiry = earliest(self.next_expiry, queued.expires);
+        self.messages.push_back(queued);
+        Ok(())
+    }
+
+    fn is_full(&self, bytes: usize) -> bool {
+        self.messages.len() >= self.limits.messages || self.bytes + bytes > self.limits.bytes
+    }
+
+    fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(Ticket, Progress)) {
+        if self.next_expiry.is_none_or(|at| at > now) {
+            return;
+        }
+        let mut next_expiry = None;
+        self.retain(|queued| {
+            let expired = queued.is_expired(now);
+            if expired {
+                report(queued.ticket, Progress::Dropped(DropReason::Expired));
+            } else {
+                next_expiry = earliest(next_expiry, queued.expires);
+            }
+            !expired
+        });
+        self.next_expiry = next_expiry;
+    }
+
+    /// Puts a message before all others, whatever the limits say: it was accepted before.
+    pub(super) fn push_front(&mut self, queued: Queued) {
+        self.bytes += queued.bytes();
+        self.next_expiry = earliest(self.next_expiry, queued.expires);
+        self.messages.push_front(queued);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Queued> {
+        let queued = self.messages.pop_front()?;
+        self.bytes -= queued.bytes();
+        self.give_back_memory();
+        Some(queued)
+    }
+
+    /// Keeps only what `keep` wants.
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Queued) -> bool) {
+        self.messages.retain(keep);
+        self.bytes = self.messages.iter().map(Queued::bytes).sum();
+        self.give_back_memory();
+    }
+
+    /// A burst leaves no memory behind.
+    fn give_back_memory(&mut self) {
+        if self.messages.is_empty() {
+            self.messages.shrink_to(4);
+            self.next_expiry = None;
+        }
+    }
+
+    pub(super) fn front(&self) -> Option<&Queued> {
+        self.messages.front()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.messages.iter()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// What is left of a message's life in whole seconds, rounded up: what is forwarded at once keeps its value.
+pub(crate) fn remaining(expires: Option<Time>, now: Time) -> Option<Seconds> {
+    let seconds = expires?.since(now).as_nanos().div_ceil(1_000_000_000);
+    Some(Seconds(u32::try_from(seconds).unwrap_or(u32::MAX)))
+}
+
+/// The header of a PUBLISH with `qos`.
+pub(crate) const fn delivery(qos: QoS, id: PacketId, dup: bool) -> Delivery {
+    match qos {
+        QoS::AtMostOnce => Delivery::AtMostOnce,
+        QoS::AtLeastOnce => Delivery::AtLeastOnce { id, dup },
+        QoS::ExactlyOnce => Delivery::ExactlyOnce { id, dup },
+    }
+}
