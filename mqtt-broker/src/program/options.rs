@@ -45,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILTER", conflicts_with = "verbose")]
     log: Option<Targets>,
 
-    /// Log more: -v connections, -vv packets, -vvv everything.
+    /// Log more: -v refused connections, -vv every client, -vvv everything.
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
 
