@@ -69,3 +69,7 @@ mod net;
 
 #[cfg(feature = "net")]
 pub use net::{Broker, BrokerBuilder, BrokerHandle, Busy, StartError, Subscriber};
+
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
