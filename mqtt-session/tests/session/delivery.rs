@@ -70,7 +70,10 @@ fn mqtt_3_1_1__4_3_3_1_and_mqtt_5_0__4_3_3_1_and_mqtt_5_0__4_3_3_2_and_mqtt_5_0_
         assert_eq!(pair.sent_by(Side::Client), ["Publish 1 up", "PubRel 1"]);
         assert_eq!(pair.sent_by(Side::Server), ["PubRec 1", "PubComp 1"]);
         let acknowledged = ClientEvent::Acknowledged(ticket, ReasonCode::Success);
-        assert_eq!(pair.events[1..], [ClientEvent::Written(ticket), ClientEvent::Taken(ticket), acknowledged]);
+        assert_eq!(
+            pair.events[1..],
+            [ClientEvent::Written(ticket), ClientEvent::Taken(ticket), acknowledged]
+        );
         pair.trace.clear();
         pair.deliver("down", QoS::ExactlyOnce);
         pair.drive();
@@ -121,8 +124,7 @@ fn mqtt_5_0__4_3_3_3_and_mqtt_5_0__4_3_3_5_a_message_of_qos_2_is_in_flight_until
         let mut scratch = Vec::new();
         let kept = message("m");
         let mut outbound = Outbound::kept(&kept, QoS::ExactlyOnce, false, None, &mut scratch);
-        let matched =
-            mqtt_session::Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
+        let matched = mqtt_session::Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
         server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
         assert_eq!(server.fetch_names(), ["Publish 1 m"]);
         assert_eq!(server.session.in_flight(), 1);
@@ -147,7 +149,8 @@ fn mqtt_5_0__4_3_2_5_after_puback_the_same_identifier_is_a_new_message_whatever_
 }
 
 #[test]
-fn mqtt_3_1_1__4_3_3_2_and_mqtt_5_0__4_3_3_10_and_mqtt_5_0__4_3_3_12_an_identifier_means_one_message_until_pubrel() {
+fn mqtt_3_1_1__4_3_3_2_and_mqtt_5_0__4_3_3_10_and_mqtt_5_0__4_3_3_12_an_identifier_means_one_message_until_pubrel()
+ {
     for version in VERSIONS {
         let mut server = ServerAlone::new(version);
         assert_eq!(server.ask(&qos2("m", 5, false)), ["PubRec 5"]);

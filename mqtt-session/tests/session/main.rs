@@ -1,6 +1,18 @@
 //! Sessions of both roles, in bytes through the real codec, in virtual time.
 #![expect(non_snake_case, reason = "tests carry statement ids")]
 
+mod aliases;
 mod common;
 mod delivery;
+mod expiry;
+mod flow_control;
+mod handshake;
+mod keep_alive;
+mod limits;
+
 mod resume;
+mod store;
+
+mod model;
+mod traps;
+mod violations;

@@ -41,7 +41,8 @@ fn mqtt_3_1_1__4_4_0_1_and_mqtt_5_0__4_4_0_1_and_mqtt_3_1_1__3_3_1_1_and_mqtt_5_
 }
 
 #[test]
-fn mqtt_3_1_1__2_3_1_4_and_mqtt_5_0__2_2_1_4_a_server_sends_again_with_the_same_identifiers_and_new_messages_after() {
+fn mqtt_3_1_1__2_3_1_4_and_mqtt_5_0__2_2_1_4_a_server_sends_again_with_the_same_identifiers_and_new_messages_after()
+ {
     for version in VERSIONS {
         for qos in ACKNOWLEDGED {
             let mut pair = Pair::connected(version);
@@ -105,8 +106,7 @@ fn mqtt_5_0__3_2_2_5_without_a_session_messages_begin_again_in_order_with_fresh_
 fn without_a_session_a_message_that_the_server_had_taken_counts_as_delivered() {
     for version in [Version::V3_1_1, Version::V5] {
         let mut client = ClientAlone::new(version);
-        let ticket =
-            client.session.publish(client.now, message("m"), QoS::ExactlyOnce, false, None).unwrap();
+        let ticket = client.session.publish(client.now, message("m"), QoS::ExactlyOnce, false, None).unwrap();
         client.fetch();
         client.ask(&Packet::PubRec(Ack::new(id(1))));
         client.open();
@@ -226,7 +226,8 @@ fn a_message_taken_between_two_connections_is_answered_when_it_comes_again() {
 }
 
 #[test]
-fn mqtt_3_1_1__2_3_1_2_and_mqtt_5_0__2_2_1_3_and_mqtt_5_0__4_3_2_1_and_mqtt_5_0__4_3_3_1_publishes_and_requests_share_identifiers() {
+fn mqtt_3_1_1__2_3_1_2_and_mqtt_5_0__2_2_1_3_and_mqtt_5_0__4_3_2_1_and_mqtt_5_0__4_3_3_1_publishes_and_requests_share_identifiers()
+ {
     for version in VERSIONS {
         let mut client = client_that_sent(version, QoS::AtLeastOnce, &["a"]);
         client.session.subscribe(vec![subscription("f", QoS::AtMostOnce)], None).unwrap();

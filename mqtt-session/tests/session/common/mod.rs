@@ -93,7 +93,13 @@ pub(crate) fn resuming(version: Version) -> Connect {
 }
 
 pub(crate) fn will(payload: &str) -> Will {
-    Will { message: message_on("will", payload), qos: QoS::AtLeastOnce, retain: false, expiry: None, delay: None }
+    Will {
+        message: message_on("will", payload),
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        expiry: None,
+        delay: None,
+    }
 }
 
 /// A client that resumes.

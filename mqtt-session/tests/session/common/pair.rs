@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mqtt_codec::{Connect, Decoder, Message, Packet, PacketRef, QoS, ReasonCode, Seconds, Version};
 use mqtt_session::{
-    CleanStart, ClientConfig, ClientEvent, ClientSession, CloseReason, Delivered, Matched, Outbound, Received,
-    ServerConfig, ServerEvent, ServerSession, StoreEffect, Ticket, Time,
+    CleanStart, ClientConfig, ClientEvent, ClientSession, CloseReason, Delivered, Matched, Outbound,
+    Received, ServerConfig, ServerEvent, ServerSession, StoreEffect, Ticket, Time,
 };
 
 use super::pipe::Pipe;
@@ -105,8 +105,8 @@ impl Pair {
     /// The transport is lost, with everything in transit.
     pub(crate) fn cut(&mut self) {
         self.connected = false;
-        self.client_closed = self.client_closed.or(self.client.close_reason());
-        self.server_closed = self.server_closed.or(self.server.close_reason());
+        self.client_closed = self.client_closed.or_else(|| self.client.close_reason());
+        self.server_closed = self.server_closed.or_else(|| self.server.close_reason());
         self.client.handle_disconnected();
         self.server.handle_disconnected(self.now);
         self.take_events();

@@ -1,0 +1,254 @@
+//! What must be stored before something is said.
+
+use mqtt_codec::{Ack, Packet, QoS, ReasonCode, Version};
+use mqtt_session::{Matched, Outbound, ServerConfig, StoreEffect, StoreOp, StoreSeq};
+
+use crate::common::{
+    Meaning, Pair, ServerAlone, VERSIONS, client_config, id, message, resuming, server_config,
+};
+use crate::delivery::{qos1, qos2, refusing};
+
+/// A server with a store, whose CONNACK has left.
+fn server(version: Version) -> ServerAlone {
+    let config = ServerConfig { store: true, ..server_config() };
+    let mut server = ServerAlone::attached(resuming(version), config);
+    store_all(&mut server);
+    assert_eq!(server.fetch_names(), ["ConnAck"]);
+    server
+}
+
+fn effects(server: &mut ServerAlone) -> Vec<StoreEffect> {
+    std::iter::from_fn(|| server.session.poll_store()).collect()
+}
+
+fn ops(server: &mut ServerAlone) -> Vec<StoreOp> {
+    effects(server).into_iter().map(|effect| effect.op).collect()
+}
+
+fn store_all(server: &mut ServerAlone) {
+    if let Some(last) = effects(server).last() {
+        server.session.handle_stored(last.seq);
+    }
+}
+
+fn deliver(server: &mut ServerAlone, payload: &str, qos: QoS) -> Vec<u8> {
+    let kept = message(payload);
+    let mut scratch = Vec::new();
+    let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
+    let matched = Matched { qos, retain: false, subscription_ids: &[] };
+    let mut out = Vec::new();
+    server.session.deliver(server.now, &mut outbound, &matched, Some(&mut out));
+    out
+}
+
+#[test]
+fn connack_of_a_kept_session_waits_and_all_else_behind_it() {
+    let config = ServerConfig { store: true, ..server_config() };
+    for version in VERSIONS {
+        let mut server = ServerAlone::attached(resuming(version), config);
+        server.give(&Packet::PingReq);
+        assert!(server.fetch().is_empty());
+        let attached = effects(&mut server);
+        assert!(matches!(
+            attached[..],
+            [StoreEffect { op: StoreOp::Attached { session_present: false, .. }, .. }]
+        ));
+        server.session.disconnect(ReasonCode::ServerShuttingDown);
+        assert!(server.fetch().is_empty(), "not even DISCONNECT comes before it");
+        server.session.handle_stored(attached[0].seq);
+        assert_eq!(server.fetch_names()[0], "ConnAck");
+    }
+}
+
+#[test]
+fn a_session_that_is_not_kept_waits_for_nothing_but_the_end_of_one_that_was() {
+    let config = ServerConfig { store: true, ..server_config() };
+    let mut connect = resuming(Version::V5);
+    connect.properties.session_expiry = None;
+    let mut server = ServerAlone::attached(connect, config);
+    assert_eq!(server.fetch_names(), ["ConnAck"]);
+    assert_eq!(server.ask(&qos2("m", 1, false)), ["PubRec 1"]);
+    deliver(&mut server, "m", QoS::ExactlyOnce);
+    assert!(ops(&mut server).is_empty());
+
+    server = self::server(Version::V5);
+    server.give(&qos2("not fetched", 1, false));
+    server.connect.clean_start = true;
+    server.connect.properties.session_expiry = None;
+    server.attach();
+    assert!(server.fetch().is_empty());
+    let expected = StoreOp::Attached { session_present: false, expiry: 0 };
+    assert_eq!(ops(&mut server), [expected], "effects of the discarded session are gone");
+}
+
+#[test]
+fn pubrec_and_pubcomp_wait_for_their_effects() {
+    for version in VERSIONS {
+        let mut server = server(version);
+        assert!(server.ask(&qos2("m", 1, false)).is_empty());
+        assert_eq!(ops(&mut server), [StoreOp::Received(id(1))]);
+        server.session.handle_stored(StoreSeq(2));
+        assert_eq!(server.fetch_names(), ["PubRec 1"]);
+        assert!(server.ask(&Packet::PubRel(Ack::new(id(1)))).is_empty());
+        assert_eq!(ops(&mut server), [StoreOp::Released(id(1))]);
+        server.session.handle_stored(StoreSeq(3));
+        assert_eq!(server.fetch_names(), ["PubComp 1"]);
+    }
+}
+
+#[test]
+fn a_repeated_publish_is_not_answered_before_the_first_is_stored_not_even_after_a_reconnect() {
+    for version in VERSIONS {
+        let mut server = server(version);
+        server.ask(&qos2("m", 1, false));
+        assert!(server.ask(&qos2("m", 1, true)).is_empty());
+        server.attach();
+        let pending = effects(&mut server);
+        server.session.handle_stored(StoreSeq(1));
+        assert!(server.fetch().is_empty(), "CONNACK waits as well");
+        server.give(&qos2("m", 1, true));
+        assert!(server.fetch().is_empty());
+        server.session.handle_stored(pending.last().unwrap().seq);
+        assert_eq!(server.fetch_names(), ["ConnAck", "PubRec 1"]);
+    }
+}
+
+#[test]
+fn an_answer_with_nothing_to_store_waits_behind_one_that_has() {
+    let mut server = server(Version::V5);
+    let Some(Meaning::Message(first)) = server.give(&qos1("a", 1, false)) else { panic!() };
+    let seq = server.session.reserve_store_seq();
+    assert!(seq.is_some());
+    server.session.acknowledge(first.receipt.unwrap(), ReasonCode::Success, seq);
+    assert!(server.ask(&qos1("b", 2, false)).is_empty());
+    server.session.answer_subscribe(id(3), vec![ReasonCode::Success], None);
+    assert!(server.fetch().is_empty());
+    server.session.handle_stored(seq.unwrap());
+    assert_eq!(server.fetch_names(), ["PubAck 1", "PubAck 2", "SubAck 3"]);
+}
+
+#[test]
+fn suback_and_unsuback_wait_for_what_the_broker_stores() {
+    let mut server = server(Version::V5);
+    let seq = server.session.reserve_store_seq();
+    server.session.answer_subscribe(id(3), vec![ReasonCode::Success], seq);
+    server.session.answer_unsubscribe(id(4), vec![ReasonCode::Success], None);
+    assert!(server.fetch().is_empty());
+    server.session.handle_stored(seq.unwrap());
+    assert_eq!(server.fetch_names(), ["SubAck 3", "UnsubAck 4"]);
+}
+
+#[test]
+fn the_first_publish_of_qos_2_and_every_pubrel_wait_and_qos_1_does_not() {
+    for version in VERSIONS {
+        let mut server = server(version);
+        assert!(!deliver(&mut server, "1", QoS::AtLeastOnce).is_empty());
+        server.give(&Packet::PubAck(Ack::new(id(1))));
+        assert!(deliver(&mut server, "2", QoS::ExactlyOnce).is_empty());
+        assert!(server.fetch().is_empty());
+        assert_eq!(ops(&mut server), [StoreOp::Sent(id(2))]);
+        assert!(deliver(&mut server, "behind", QoS::AtMostOnce).is_empty(), "order is kept");
+        server.session.handle_stored(StoreSeq(2));
+        assert_eq!(server.fetch_names(), ["Publish 2 2", "Publish 0 behind"]);
+        assert!(server.ask(&Packet::PubRec(Ack::new(id(2)))).is_empty());
+        assert_eq!(ops(&mut server), [StoreOp::Taken(id(2))]);
+        assert!(server.ask(&Packet::PubRec(Ack::new(id(2)))).is_empty(), "nor does a second PUBREC free it");
+        server.session.handle_stored(StoreSeq(3));
+        assert_eq!(server.fetch_names(), ["PubRel 2"]);
+        server.give(&Packet::PubComp(Ack::new(id(2))));
+        assert_eq!(ops(&mut server), [StoreOp::Completed(id(2))]);
+    }
+}
+
+#[test]
+fn a_pubrel_that_is_held_is_held_on_the_next_connection_too() {
+    let mut server = server(Version::V5);
+    deliver(&mut server, "m", QoS::ExactlyOnce);
+    server.fetch();
+    store_all(&mut server);
+    assert_eq!(server.fetch_names(), ["Publish 1 m"]);
+    server.give(&Packet::PubRec(Ack::new(id(1))));
+    let taken = effects(&mut server);
+    server.attach();
+    let attached = effects(&mut server);
+    assert!(server.fetch().is_empty());
+    assert!(taken[0].seq < attached[0].seq);
+    server.session.handle_stored(attached[0].seq);
+    assert_eq!(server.fetch_names(), ["ConnAck", "PubRel 1"]);
+}
+
+#[test]
+fn a_refusal_tells_the_store_to_forget() {
+    let mut server = server(Version::V5);
+    let Some(Meaning::Message(got)) = server.give(&qos2("m", 1, false)) else { panic!() };
+    server.session.acknowledge(got.receipt.unwrap(), ReasonCode::QuotaExceeded, None);
+    store_all(&mut server);
+    assert_eq!(server.fetch_names(), ["PubRec 1 0x97"]);
+    assert_eq!(ops(&mut server), [StoreOp::Released(id(1))]);
+    deliver(&mut server, "m", QoS::ExactlyOnce);
+    server.fetch();
+    store_all(&mut server);
+    server.fetch();
+    server.give(&Packet::PubRec(refusing(1)));
+    assert_eq!(ops(&mut server), [StoreOp::Completed(id(1))]);
+}
+
+#[test]
+fn with_no_store_nothing_is_stored_and_nothing_waits() {
+    for version in VERSIONS {
+        let mut pair = Pair::with(version, client_config(), server_config());
+        pair.reconnect();
+        pair.publish("m", QoS::ExactlyOnce);
+        pair.deliver("m", QoS::ExactlyOnce);
+        pair.drive();
+        assert!(pair.effects.is_empty());
+        assert_eq!(pair.server.reserve_store_seq(), None);
+        assert!(pair.is_at_rest());
+    }
+}
+
+#[test]
+fn a_pair_with_a_store_delivers_all_the_same() {
+    for version in VERSIONS {
+        let config = ServerConfig { store: true, ..server_config() };
+        let mut pair = Pair::with(version, client_config(), config);
+        pair.reconnect();
+        for qos in QoS::ALL {
+            pair.publish("m", qos);
+            pair.deliver("m", qos);
+        }
+        pair.drive();
+        assert_eq!((pair.at_client.len(), pair.at_server.len()), (3, 3));
+        assert!(pair.is_at_rest());
+        // what was received or sent with an identifier was also ended
+        let count = |wanted: fn(&StoreOp) -> bool| pair.effects.iter().filter(|e| wanted(&e.op)).count();
+        assert_eq!(count(|op| matches!(op, StoreOp::Received(_))), 1);
+        assert_eq!(count(|op| matches!(op, StoreOp::Released(_))), 1);
+        assert_eq!(count(|op| matches!(op, StoreOp::Sent(_))), 1);
+        assert_eq!(count(|op| matches!(op, StoreOp::Completed(_))), 1);
+    }
+}
+
+#[test]
+fn the_store_may_answer_late_without_any_loss() {
+    for version in VERSIONS {
+        let config = ServerConfig { store: true, ..server_config() };
+        let mut pair = Pair::with(version, client_config(), config);
+        pair.reconnect();
+        pair.stores = false;
+        for qos in QoS::ALL {
+            pair.publish("m", qos);
+            pair.deliver("m", qos);
+        }
+        pair.drive();
+        let mut rounds = 0;
+        while !pair.is_at_rest() {
+            let seq = pair.effects.last().unwrap().seq;
+            pair.server.handle_stored(seq);
+            pair.drive();
+            rounds += 1;
+            assert!(rounds < 10);
+        }
+        assert_eq!((pair.at_client.len(), pair.at_server.len()), (3, 3));
+    }
+}
