@@ -115,3 +115,42 @@ impl Flights {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::sync::Arc;
+
+    use mqtt_codec::{Message, QoS, Topic, Version};
+
+    use super::*;
+
+    #[test]
+    fn one_exchange_that_never_ends_does_not_keep_the_places_of_all_later_ones() {
+        let message = Arc::new(Message::new(Topic::new("t").unwrap(), ""));
+        let mut flights = Flights::default();
+        let mut window = Window::new(Version::V5, 100, 0);
+        let mut id = PacketId::MIN;
+        for round in 0..10_000 {
+            let queued = Queued {
+                message: Arc::clone(&message),
+                qos: QoS::AtLeastOnce,
+                retain: false,
+                expires: None,
+                subscription_ids: Box::default(),
+                ticket: Ticket(round),
+            };
+            flights.published.push_back(Flight { id, queued: Some(queued), attempted: true, wait: None });
+            window.sent += 1;
+            if round > 0 {
+                let index = flights.find_published(id, &window).unwrap();
+                flights.take_message(index, &mut window).unwrap();
+            }
+            assert_eq!((flights.len(), window.sent), (1, flights.published.len()));
+            assert!(flights.published.len() <= 2 + GONE_ALLOWED);
+            id = id.next();
+        }
+        flights.take_message(0, &mut window).unwrap();
+        assert!(flights.published.is_empty() && flights.published.capacity() <= 4);
+    }
+}
