@@ -7,6 +7,8 @@ use bytes::Bytes;
 use mqtt_codec::Sink;
 use mqtt_session::{COPY_LIMIT, Transmit};
 
+/// Written bytes at the front of a buffer that are worth moving the rest for.
+const GAP: usize = 16 << 10;
 /// Slices given to one vectored write.
 const SLICES: usize = 16;
 
@@ -25,9 +27,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output that has room up to `mark` unsent bytes, and always for one more packet.
-    pub const fn new(mark: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, shared: VecDeque::new(), shared_len: 0, mark }
+    /// An output that has room up to `mark` unsent bytes, and always for one packet.
+    pub fn new(mark: usize) -> Self {
+        Self { mark: mark.max(1), ..Self::default() }
     }
 
     /// Unsent bytes.
@@ -90,7 +92,7 @@ impl Output {
             self.shared_len -= taken;
             written -= taken;
             if !payload.is_empty() {
-                return;
+                return self.close_gap();
             }
             self.shared.pop_front();
         }
@@ -99,6 +101,19 @@ impl Output {
             self.buffer.clear();
             self.start = 0;
         }
+        self.close_gap();
+    }
+
+    /// Gives written bytes back: a reader that is always a little behind never lets the buffer become empty.
+    fn close_gap(&mut self) {
+        if self.start < GAP || self.start < self.buffer.len() / 2 {
+            return;
+        }
+        self.buffer.drain(..self.start);
+        for (before, _) in &mut self.shared {
+            *before -= self.start;
+        }
+        self.start = 0;
     }
 
     /// Takes the empty buffer away, so that an idle connection holds none.
