@@ -93,7 +93,7 @@ pub enum ConfigError {
 pub struct Limits {
     /// Connections at once. Default 100,000; the limit of open files is usually lower.
     pub connections: usize,
-    /// Connections that have not sent CONNECT. Default 4,096, so that strangers cannot use up the rest.
+    /// Connections of one shard that have not sent CONNECT. Default 4,096, so that strangers cannot use up the rest.
     pub half_open: usize,
     /// How long CONNECT may take. Default 10 s.
     pub connect_timeout: Duration,
@@ -112,8 +112,8 @@ pub struct Limits {
     pub retained_messages: usize,
     /// Bytes of retained topics and payloads. Default 1 GiB.
     pub retained_bytes: usize,
-    /// Messages on the way from one shard to another, above which the sender stops reading from its clients.
-    /// Default 65,536.
+    /// Messages on the way from one shard to another, above which the sender stops reading from its clients; a
+    /// large one counts once more for each KiB. Default 65,536.
     pub mailbox: usize,
     /// Entries of each shard's cache of match results. Default 16,384.
     pub match_cache: usize,

@@ -19,6 +19,10 @@ pub(super) struct Client {
     pub(super) link: Option<Box<Link>>,
     /// The filters of the session, as they were subscribed to.
     pub(super) filters: BTreeSet<TopicFilter>,
+    /// Retained messages that the client is still owed, on this connection or the next.
+    pub(super) replays: VecDeque<Replay>,
+    /// Messages of the session that were counted as dropped.
+    pub(super) dropped: u64,
     /// The deadline that the timers hold for this slot.
     pub(super) armed: Option<Time>,
     /// Whether the turn has something to send.
@@ -31,8 +35,6 @@ pub(super) struct Link {
     /// `None` while its bytes are being handled.
     pub(super) reader: Option<Box<Reader>>,
     pub(super) output: Output,
-    /// Retained messages that the client is still owed.
-    pub(super) replays: VecDeque<Replay>,
     /// Whether packets are left unread because the client must read first.
     pub(super) throttled: bool,
     /// Whether the session had more to send than the output had room for.
@@ -100,6 +102,8 @@ impl Clients {
                 session,
                 link: None,
                 filters: BTreeSet::new(),
+                replays: VecDeque::new(),
+                dropped: 0,
                 armed: None,
                 dirty: false,
             }));

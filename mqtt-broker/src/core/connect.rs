@@ -1,7 +1,5 @@
 //! A client connects, its connection ends, its session ends.
 
-use std::collections::VecDeque;
-
 use mqtt_codec::{Connect, Decoder, ReasonCode, Text};
 use mqtt_session::{CloseReason, ServerEvent, ServerSession, Time};
 
@@ -9,6 +7,7 @@ use super::clients::{Link, Reader};
 use super::output::Output;
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
+use super::turn::count_messages;
 
 /// A connection whose CONNECT was accepted, on its way to the shard where the client lives.
 #[derive(Debug)]
@@ -44,7 +43,6 @@ impl ShardCore {
             connection,
             reader: Some(Box::new(Reader { decoder, unread: Vec::new() })),
             output: Output::new(config.limits.output),
-            replays: VecDeque::new(),
             throttled: false,
             starved: false,
         };
@@ -58,6 +56,7 @@ impl ShardCore {
         self.clients.set_link(slot, Some(Box::new(link)));
         self.hub.set_present(key, true);
         self.counters().add(Counter::ClientsConnected, 1);
+        self.counters().add(Counter::PacketsReceived, 1);
         self.work.notices.push(Notice::Connected {
             client_id,
             version: connect.version,
@@ -110,6 +109,7 @@ impl ShardCore {
             match client.session.poll_event() {
                 Some(ServerEvent::Will(will)) => self.publish_will(now, key, &will),
                 Some(ServerEvent::Ended) => {
+                    count_messages(client, self.hub.counters(self.shard));
                     Self::remove_subscriptions(&self.hub, client);
                     self.clients.remove(slot);
                 }
@@ -120,6 +120,10 @@ impl ShardCore {
                 }
             }
         }
+        let clients = &mut self.clients;
+        self.timers.compact(clients.len(), |slot, deadline| {
+            clients.get(Slot(slot)).is_some_and(|client| client.armed == Some(deadline))
+        });
         self.count_clients();
     }
 
@@ -127,8 +131,11 @@ impl ShardCore {
     fn detach(&mut self, now: Time, slot: Slot, cause: CloseReason) {
         let Some(mut link) = self.clients.set_link(slot, None) else { return };
         let Some(client) = self.clients.get(slot) else { return };
-        client.session.poll_transmit(now, &mut link.output);
+        if cause != CloseReason::Transport {
+            client.session.poll_transmit(now, &mut link.output);
+        }
         client.session.handle_disconnected(now);
+        count_messages(client, self.hub.counters(self.shard));
         let (key, client_id) = (client.key, client.id.clone());
         self.hub.set_present(key, false);
         self.counters().add(Counter::of(cause), 1);
@@ -139,5 +146,6 @@ impl ShardCore {
 
     fn count_clients(&self) {
         self.counters().set_clients(self.clients.connected(), self.clients.len());
+        self.hub.note_maximum();
     }
 }

@@ -9,7 +9,10 @@ use super::local::{self, Locals};
 use super::mail::{Forwarded, Mail};
 use super::router::{GroupId, Matched, SessionKey, SubscriptionOptions};
 use super::shard::{ShardCore, Work, mark};
-use super::stats::Counter;
+use super::turn::count_messages;
+
+/// Messages for another shard that are posted before the end of the turn, so that a turn cannot hold any number.
+const POST: usize = 1_024;
 
 /// Who gets messages of one topic: a session with all its subscriptions that match, or one member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,8 +177,7 @@ impl Delivery<'_> {
         match client.session.deliver(self.now, message, &granted, output) {
             Delivered::Written => mark(client, &mut self.work.dirty),
             Delivered::Queued if client.link.is_some() => mark(client, &mut self.work.dirty),
-            Delivered::Queued => {}
-            Delivered::Dropped(_) => counters.add(Counter::PublishDropped, 1),
+            Delivered::Queued | Delivered::Dropped(_) => count_messages(client, counters),
         }
     }
 
@@ -184,8 +186,10 @@ impl Delivery<'_> {
         let Some(outbox) = self.work.outboxes.get_mut(usize::from(key.shard)) else { return };
         let shared = message.share();
         let targets = options.iter().map(|options| (key, *options));
+        // a session that is reached in two ways, by itself and as a member of a group, gets two messages
         if let Some(Mail::Deliver(last)) = outbox.last_mut()
             && std::sync::Arc::ptr_eq(&last.message, &shared)
+            && last.targets.last().is_none_or(|(last, _)| *last != key)
         {
             last.targets.extend(targets);
             return;
@@ -198,5 +202,8 @@ impl Delivery<'_> {
             from: self.from,
             targets: targets.collect(),
         })));
+        if outbox.len() >= POST {
+            self.hub.post(key.shard, outbox);
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! What belongs to all shards: subscriptions, retained messages, mailboxes, counters, and who lives where.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mqtt_codec::{Message, QoS};
 use mqtt_session::Time;
 
+use super::local::is_local;
 use super::mail::{Mail, Mailbox};
 use super::router::{Generations, Retained, SessionKey, Subscriptions};
 use super::stats::{Counter, Counters};
+use super::sweep::Sweep;
 use crate::config::Config;
 
 /// A retained message, shared by all who are sent it.
@@ -25,7 +27,8 @@ pub struct RetainedMessage {
 
 /// The one value that all shards of a broker share.
 ///
-/// Locks are held for one lookup or one change, never while bytes are read or written, and never two at once.
+/// Locks are held for one lookup or one change, never while bytes are read or written. Where two are
+/// held, that of the subscriptions comes first.
 pub struct Hub {
     config: Config,
     seed: u64,
@@ -33,11 +36,14 @@ pub struct Hub {
     subscriptions: RwLock<Subscriptions>,
     generations: Arc<Generations>,
     retained: RwLock<Retained<RetainedMessage>>,
+    pub(super) sweep: Sweep,
     mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
     /// Which slots of each shard have a connected client: a share group asks before it chooses.
     present: Box<[RwLock<Vec<bool>>]>,
     connections: AtomicUsize,
+    /// The most clients that were connected at once.
+    maximum: AtomicU64,
     stopping: AtomicBool,
 }
 
@@ -54,10 +60,12 @@ impl Hub {
             subscriptions: RwLock::new(subscriptions),
             generations,
             retained: RwLock::new(Retained::new(|retained| retained.message.payload.len(), seed)),
+            sweep: Sweep::default(),
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),
             present: (0..shards).map(|_| RwLock::default()).collect(),
             connections: AtomicUsize::new(0),
+            maximum: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             config,
         }
@@ -96,29 +104,57 @@ impl Hub {
         }
     }
 
-    /// Sends mail to a shard; how much waits there now.
-    pub fn post(&self, shard: u16, mail: &mut Vec<Mail>) -> usize {
-        self.mailboxes.get(usize::from(shard)).map_or(0, |mailbox| mailbox.post(mail))
+    /// Sends mail to a shard.
+    pub fn post(&self, shard: u16, mail: &mut Vec<Mail>) {
+        if let Some(mailbox) = self.mailboxes.get(usize::from(shard)) {
+            mailbox.post(mail);
+        }
     }
 
-    /// How much mail waits for a shard.
-    pub fn waiting(&self, shard: u16) -> usize {
-        self.mailboxes.get(usize::from(shard)).map_or(0, Mailbox::len)
+    /// Whether as much mail waits for a shard as `limits.mailbox` allows.
+    pub fn is_full(&self, shard: u16) -> bool {
+        let limit = self.mailbox_limit();
+        self.mailboxes.get(usize::from(shard)).is_some_and(|mailbox| mailbox.weight() >= limit)
     }
 
-    /// Whether messages on their way to some shard are so many that their senders should pause.
+    /// Whether messages on their way to some shard are so many that their senders should pause. When that is over,
+    /// every shard is woken.
     pub fn is_congested(&self) -> bool {
-        let limit = self.config.limits.mailbox;
-        self.mailboxes.len() > 1 && self.mailboxes.iter().any(|mailbox| mailbox.len() >= limit)
+        let limit = self.mailbox_limit();
+        self.mailboxes.len() > 1 && self.mailboxes.iter().any(|mailbox| mailbox.weight() >= limit)
+    }
+
+    /// A limit of zero would let nobody send.
+    fn mailbox_limit(&self) -> usize {
+        self.config.limits.mailbox.max(1)
     }
 
     pub(super) fn take_mail(&self, shard: u16, empty: Vec<Mail>) -> Vec<Mail> {
-        self.mailboxes.get(usize::from(shard)).map(|mailbox| mailbox.take(empty)).unwrap_or_default()
+        let Some(mailbox) = self.mailboxes.get(usize::from(shard)) else { return empty };
+        let (mail, weight) = mailbox.take(empty);
+        if weight >= self.mailbox_limit() {
+            self.wake_others(shard);
+        }
+        mail
+    }
+
+    /// Nobody reads a shard's mail any more.
+    pub(super) fn close_mailbox(&self, shard: u16) {
+        if let Some(mailbox) = self.mailboxes.get(usize::from(shard)) {
+            mailbox.close();
+        }
+        self.wake_others(shard);
+    }
+
+    fn wake_others(&self, shard: u16) {
+        let others = self.mailboxes.iter().enumerate().filter(|(index, _)| *index != usize::from(shard));
+        others.for_each(|(_, mailbox)| mailbox.wake());
     }
 
     /// The counters of one shard; shard 0 always exists.
+    #[inline]
     pub fn counters(&self, shard: u16) -> &Counters {
-        &self.counters[usize::from(shard) % self.counters.len()]
+        self.counters.get(usize::from(shard)).unwrap_or(&self.counters[0])
     }
 
     /// A counter over all shards.
@@ -129,6 +165,15 @@ impl Hub {
     /// Clients that are connected.
     pub fn connected(&self) -> u64 {
         self.counters.iter().map(Counters::connected).sum()
+    }
+
+    /// The most clients that were connected at once.
+    pub fn maximum(&self) -> u64 {
+        self.maximum.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_maximum(&self) {
+        self.maximum.fetch_max(self.connected(), Ordering::Relaxed);
     }
 
     /// Sessions, connected or not.
@@ -197,6 +242,9 @@ impl Hub {
     }
 
     pub(super) fn is_present(&self, key: SessionKey) -> bool {
+        if is_local(key) {
+            return true;
+        }
         let Some(slots) = self.present.get(usize::from(key.shard)) else { return false };
         let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
         slots.get(key.slot as usize).copied().unwrap_or(false)

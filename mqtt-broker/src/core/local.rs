@@ -7,6 +7,7 @@ use mqtt_session::{Outbound, Time};
 
 use super::router::{SessionKey, SubscriptionOptions};
 use super::shard::ShardCore;
+use super::subscribe::{subscribe_key, unsubscribe_key};
 
 /// Names a subscription of the embedding program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +59,14 @@ impl Locals {
         }
     }
 
+    /// Gives a message that the subscription found when it was made.
+    fn deliver_retained(&mut self, slot: u32, message: Arc<Message>, published: QoS) {
+        if let Some((_, Some(local))) = self.slots.get_mut((slot & !LOCAL) as usize) {
+            let qos = published.min(local.qos);
+            (local.sink)(LocalMessage { message, qos, retain: true });
+        }
+    }
+
     fn insert(&mut self, local: Local) -> (u32, u16) {
         let index = self.slots.iter().position(|(_, local)| local.is_none()).unwrap_or_else(|| {
             self.slots.push((0, None));
@@ -87,7 +96,7 @@ impl ShardCore {
         id: LocalId,
         filter: TopicFilter,
         qos: QoS,
-        mut sink: LocalSink,
+        sink: LocalSink,
     ) {
         let options = SubscriptionOptions {
             qos: qos as u8,
@@ -95,6 +104,13 @@ impl ShardCore {
             retain_as_published: false,
             subscription_id: None,
         };
+        let (slot, generation) = self.locals.insert(Local { id, filter: filter.clone(), qos, sink });
+        let key = SessionKey { shard: self.shard, generation, slot };
+        let plain = subscribe_key(&self.hub, key, filter.view(), options);
+        if !plain {
+            return;
+        }
+        // after the subscription: what another shard publishes in between must not be missed by both
         let mut retained = Vec::new();
         self.hub.retained().matching(filter.as_str(), |_, found| {
             if found.expires.is_none_or(|expires| expires > now) {
@@ -102,17 +118,14 @@ impl ShardCore {
             }
         });
         for (message, published) in retained {
-            sink(LocalMessage { message, qos: published.min(qos), retain: true });
+            self.locals.deliver_retained(slot, message, published);
         }
-        let (slot, generation) = self.locals.insert(Local { id, filter: filter.clone(), qos, sink });
-        let key = SessionKey { shard: self.shard, generation, slot };
-        self.hub.change_subscriptions().subscribe(filter.as_str(), key, options);
     }
 
     pub(super) fn unsubscribe_local(&mut self, id: LocalId) {
         if let Some((slot, generation, local)) = self.locals.remove(id) {
             let key = SessionKey { shard: self.shard, generation, slot };
-            self.hub.change_subscriptions().unsubscribe(local.filter.as_str(), key);
+            unsubscribe_key(&self.hub, key, local.filter.view());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What shards and the handle send each other.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mqtt_codec::{Message, QoS, Seconds};
@@ -53,11 +54,31 @@ pub struct Forwarded {
     pub(super) targets: Vec<(SessionKey, SubscriptionOptions)>,
 }
 
+impl Mail {
+    /// What this counts for against `limits.mailbox`.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Deliver(forwarded) => 1 + (forwarded.message.payload.len() >> 10),
+            Self::Publish { message, .. } => 1 + (message.payload.len() >> 10),
+            Self::Subscribe { .. } | Self::Unsubscribe(_) | Self::Shutdown => 1,
+        }
+    }
+}
+
 /// The mail of one shard: filled by anybody, emptied by the shard once a turn.
 #[derive(Default)]
 pub(super) struct Mailbox {
-    mail: Mutex<Vec<Mail>>,
+    waiting: Mutex<Waiting>,
+    /// What the waiting mail counts for; changed under the lock, read without it.
+    weight: AtomicUsize,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    mail: Vec<Mail>,
+    /// Whether the shard has ended: nobody will read what comes.
+    closed: bool,
 }
 
 impl Mailbox {
@@ -67,17 +88,21 @@ impl Mailbox {
         let _ = self.wake.set(wake);
     }
 
-    /// Puts all of `mail` in, and wakes the shard if it had none. How much waits now.
-    pub(super) fn post(&self, mail: &mut Vec<Mail>) -> usize {
+    /// Puts all of `mail` in, and wakes the shard if it had none. A shard that has ended gets nothing.
+    pub(super) fn post(&self, mail: &mut Vec<Mail>) {
+        let weight: usize = mail.iter().map(Mail::weight).sum();
         let mut waiting = self.lock();
-        let was_empty = waiting.is_empty();
-        waiting.append(mail);
-        let len = waiting.len();
+        if waiting.closed {
+            drop(waiting);
+            return mail.clear();
+        }
+        let was_empty = waiting.mail.is_empty();
+        waiting.mail.append(mail);
+        self.weight.fetch_add(weight, Ordering::Relaxed);
         drop(waiting);
         if was_empty {
             self.wake();
         }
-        len
     }
 
     pub(super) fn wake(&self) {
@@ -86,16 +111,29 @@ impl Mailbox {
         }
     }
 
-    /// Takes everything, leaving `empty`, which has storage but no mail, in its place.
-    pub(super) fn take(&self, empty: Vec<Mail>) -> Vec<Mail> {
-        std::mem::replace(&mut *self.lock(), empty)
+    /// Takes everything, and says what it counted for. `empty`, which has storage but no mail, comes in its place.
+    pub(super) fn take(&self, empty: Vec<Mail>) -> (Vec<Mail>, usize) {
+        let mut waiting = self.lock();
+        let mail = std::mem::replace(&mut waiting.mail, empty);
+        (mail, self.weight.swap(0, Ordering::Relaxed))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.lock().len()
+    /// Throws away what waits and what will come: whoever waits for an answer to it is told by its end.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        let mail = std::mem::take(&mut waiting.mail);
+        self.weight.store(0, Ordering::Relaxed);
+        drop(waiting);
+        drop(mail);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Mail>> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the waiting mail counts for.
+    pub(super) fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,6 +28,7 @@ mod shard;
 mod stats;
 mod store;
 mod subscribe;
+mod sweep;
 mod sys;
 mod timers;
 mod turn;

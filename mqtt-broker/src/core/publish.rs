@@ -38,7 +38,12 @@ impl ShardCore {
                     wait = self.store_record(slot, |seq| Record::Message { seq, message, qos, retain });
                 }
                 self.work.scratch = scratch;
-                if matched > 0 { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers }
+                if matched > 0 {
+                    ReasonCode::Success
+                } else {
+                    self.counters().add(Counter::PublishUnmatched, 1);
+                    ReasonCode::NoMatchingSubscribers
+                }
             }
         };
         if let Some(receipt) = receipt
@@ -62,11 +67,7 @@ impl ShardCore {
         if message.retain {
             self.retain(message);
         }
-        let matched = self.route(now, from, message);
-        if matched == 0 {
-            self.counters().add(Counter::PublishUnmatched, 1);
-        }
-        matched
+        self.route(now, from, message)
     }
 
     /// [MQTT-3.3.1-5], or with an empty payload [MQTT-3.3.1-6].
@@ -79,13 +80,22 @@ impl ShardCore {
         let kept = RetainedMessage { message: message.share(), qos: message.qos, expires: message.expires };
         let limits = &self.hub.config().limits;
         let mut retained = self.hub.change_retained();
-        let full = retained.len() >= limits.retained_messages
-            || retained.bytes() + kept.message.payload.len() > limits.retained_bytes;
-        if full && retained.get(topic).is_none() {
+        let payload = kept.message.payload.len();
+        let fits = match retained.get(topic) {
+            Some(old) => retained.bytes() - old.message.payload.len() + payload <= limits.retained_bytes,
+            None => {
+                retained.len() < limits.retained_messages
+                    && retained.bytes() + topic.len() + payload <= limits.retained_bytes
+            }
+        };
+        if fits {
+            self.hub.note_expiry(kept.expires);
+            retained.set(topic, kept);
+        } else {
+            // what it replaces is no longer true
+            retained.remove(topic);
             drop(retained);
             self.counters().add(Counter::RetainedRefused, 1);
-        } else {
-            retained.set(topic, kept);
         }
     }
 

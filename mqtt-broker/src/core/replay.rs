@@ -3,13 +3,12 @@
 use std::ops::ControlFlow;
 
 use mqtt_codec::{QoS, SubscriptionId, TopicFilterRef};
-use mqtt_session::{Delivered, Matched, Outbound, Time, Transmit};
+use mqtt_session::{Matched, Outbound, Time, Transmit};
 
 use super::clients::Client;
 use super::hub::{Hub, RetainedMessage};
 use super::router::{Cursor, Progress};
 use super::shard::{ShardCore, Slot, Work};
-use super::stats::Counter;
 
 /// Topics looked at in one turn for one client.
 const TOPICS_PER_TURN: usize = 1_024;
@@ -40,22 +39,24 @@ impl ShardCore {
     /// True if there is more that only a later turn should do.
     pub(super) fn replay(&mut self, now: Time, slot: Slot) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
-        let Some(link) = client.link.as_deref_mut() else { return false };
-        let Some(mut replay) = link.replays.pop_front() else { return false };
-        if !link.output.has_room() || client.session.queued() > QUEUED {
-            link.replays.push_front(replay);
+        if !has_room(client) {
             return false;
         }
+        let Some(mut replay) = client.replays.pop_front() else { return false };
         let found = next_messages(&self.hub, &mut replay, now);
         for message in found.messages {
-            deliver(now, &self.hub, client, &mut self.work, &replay, &message);
+            deliver(now, client, &mut self.work, &replay, &message);
         }
-        let Some(link) = client.link.as_deref_mut() else { return false };
         if !found.done {
-            link.replays.push_front(replay);
+            client.replays.push_front(replay);
         }
-        !link.replays.is_empty()
+        !client.replays.is_empty() && has_room(client)
     }
+}
+
+/// Whether the client can be given more: its output has room, and not too much waits for acknowledgements.
+fn has_room(client: &Client) -> bool {
+    client.link.as_ref().is_some_and(|link| link.output.has_room()) && client.session.queued() <= QUEUED
 }
 
 struct Found {
@@ -76,14 +77,7 @@ fn next_messages(hub: &Hub, replay: &mut Replay, now: Time) -> Found {
     Found { messages, done: matches!(progress, Progress::Done) }
 }
 
-fn deliver(
-    now: Time,
-    hub: &Hub,
-    client: &mut Client,
-    work: &mut Work,
-    replay: &Replay,
-    retained: &RetainedMessage,
-) {
+fn deliver(now: Time, client: &mut Client, work: &mut Work, replay: &Replay, retained: &RetainedMessage) {
     let RetainedMessage { message, qos, expires } = retained;
     let mut scratch = std::mem::take(&mut work.scratch);
     let mut outbound = Outbound::kept(message, *qos, true, *expires, &mut scratch);
@@ -93,8 +87,6 @@ fn deliver(
         work.prepare(&mut link.output);
         &mut link.output
     });
-    if let Delivered::Dropped(_) = client.session.deliver(now, &mut outbound, &matched, output) {
-        hub.counters(client.key.shard).add(Counter::PublishDropped, 1);
-    }
+    client.session.deliver(now, &mut outbound, &matched, output);
     work.scratch = scratch;
 }

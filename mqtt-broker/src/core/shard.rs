@@ -158,20 +158,20 @@ impl ShardCore {
             self.handle_session(now, slot);
         }
         self.publish_sys(now);
+        self.sweep_retained(now);
     }
 
     /// When [`ShardCore::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        match (self.timers.next(), self.sys.next()) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        [self.timers.next(), self.sys.next(), self.hub.sweep_at()].into_iter().flatten().min()
     }
 
     /// The next client whose output is to be written, and the output.
     pub fn poll_flush(&mut self) -> Option<(Slot, ConnectionId)> {
         while let Some(slot) = self.work.flush.pop() {
-            if let Some(link) = self.clients.get(slot).and_then(|client| client.link.as_deref()) {
+            if let Some(link) = self.clients.get(slot).and_then(|client| client.link.as_deref())
+                && !link.output.is_empty()
+            {
                 return Some((slot, link.connection));
             }
         }
@@ -203,6 +203,12 @@ impl ShardCore {
         if let Some(client) = self.clients.get(slot) {
             mark(client, &mut self.work.dirty);
         }
+    }
+}
+
+impl Drop for ShardCore {
+    fn drop(&mut self) {
+        self.hub.close_mailbox(self.shard);
     }
 }
 

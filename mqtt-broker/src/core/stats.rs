@@ -32,13 +32,15 @@ counters! {
     BytesSent "bytes/sent",
     /// Packets of any type read from clients.
     PacketsReceived "messages/received",
+    /// Turns of the event loops: with nothing to do they stand still.
+    Turns "turns",
     /// PUBLISH packets read from clients.
     PublishReceived "publish/messages/received",
     /// PUBLISH packets written to clients.
     PublishSent "publish/messages/sent",
     /// Messages that a session did not keep or could not send.
     PublishDropped "publish/messages/dropped",
-    /// Messages that nobody was subscribed to.
+    /// Messages of clients that nobody was subscribed to.
     PublishUnmatched "publish/messages/unmatched",
     /// Messages to topics that clients may not publish to.
     PublishRefused "publish/messages/refused",

@@ -21,7 +21,6 @@ impl ShardCore {
         let Some(client) = self.clients.get(slot) else { return };
         let id = subscribe.subscription_id.and_then(|id| NonZeroU32::new(id.get()));
         let mut reasons = Vec::new();
-        let mut replays = Vec::new();
         let mut granted_filters = Vec::new();
         for SubscriptionRef { filter, options } in subscribe.filters {
             let granted = SubscriptionOptions {
@@ -37,8 +36,13 @@ impl ShardCore {
                 continue;
             }
             granted_filters.push((filter, granted));
-            if wants_retained(options.retain_handling, existed) && is_plain(filter) {
-                replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
+            let wanted = wants_retained(options.retain_handling, existed) && is_plain(filter);
+            if wanted && existed {
+                // who asks again gets all from the beginning, not all twice
+                client.replays.retain(|replay| replay.filter() != filter.as_str());
+            }
+            if wanted {
+                client.replays.push_back(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
         }
         let wait = granted_filters.into_iter().fold(None, |_, (filter, options)| {
@@ -51,7 +55,6 @@ impl ShardCore {
             // SUBACK before the first retained message: many clients wait for it
             self.work.prepare(&mut link.output);
             client.session.poll_transmit(now, &mut link.output);
-            link.replays.extend(replays);
         }
     }
 
@@ -63,10 +66,8 @@ impl ShardCore {
             let Some(client) = self.clients.get(slot) else { return };
             let existed = client.filters.remove(filter.as_str());
             if existed {
-                unsubscribe_one(&self.hub, client.key, filter);
-                if let Some(link) = client.link.as_deref_mut() {
-                    link.replays.retain(|replay| replay.filter() != filter.as_str());
-                }
+                unsubscribe_key(&self.hub, client.key, filter);
+                client.replays.retain(|replay| replay.filter() != filter.as_str());
                 wait = self
                     .store_record(slot, |seq| Record::Unsubscribed { seq, filter: filter.to_topic_filter() });
             }
@@ -78,8 +79,9 @@ impl ShardCore {
 
     /// Ends all subscriptions of a session.
     pub(super) fn remove_subscriptions(hub: &Hub, client: &mut Client) {
+        client.replays.clear();
         for filter in std::mem::take(&mut client.filters) {
-            unsubscribe_one(hub, client.key, filter.view());
+            unsubscribe_key(hub, client.key, filter.view());
         }
     }
 }
@@ -92,7 +94,9 @@ fn subscribe_one(
     options: SubscriptionOptions,
 ) -> (ReasonCode, bool) {
     let limits = &hub.config().limits;
-    let Ok(share) = filter.share() else { return (ReasonCode::TopicFilterInvalid, false) };
+    if filter.share().is_err() {
+        return (ReasonCode::TopicFilterInvalid, false);
+    }
     if filter.as_str().bytes().filter(|byte| *byte == b'/').count() >= limits.topic_levels {
         return (ReasonCode::TopicFilterInvalid, false);
     }
@@ -100,23 +104,34 @@ fn subscribe_one(
     if !existed && client.filters.len() >= limits.subscriptions {
         return (ReasonCode::QuotaExceeded, false);
     }
-    let mut subscriptions = hub.change_subscriptions();
-    match share {
-        Some(share) => {
-            subscriptions.subscribe_shared(share.name, share.filter.as_str(), client.key, options);
-        }
-        None => {
-            subscriptions.subscribe(filter.as_str(), client.key, options);
-        }
-    }
-    drop(subscriptions);
+    subscribe_key(hub, client.key, filter, options);
     if !existed {
         client.filters.insert(filter.to_topic_filter());
     }
     (ReasonCode::granted(QoS::from_wire(options.qos).unwrap_or_default()), existed)
 }
 
-fn unsubscribe_one(hub: &Hub, key: SessionKey, filter: TopicFilterRef<'_>) {
+/// Whether the subscription is a plain one; a Shared Subscription gets no retained messages.
+pub(super) fn subscribe_key(
+    hub: &Hub,
+    key: SessionKey,
+    filter: TopicFilterRef<'_>,
+    options: SubscriptionOptions,
+) -> bool {
+    let mut subscriptions = hub.change_subscriptions();
+    match filter.share() {
+        Ok(Some(share)) => {
+            subscriptions.subscribe_shared(share.name, share.filter.as_str(), key, options);
+            false
+        }
+        _ => {
+            subscriptions.subscribe(filter.as_str(), key, options);
+            true
+        }
+    }
+}
+
+pub(super) fn unsubscribe_key(hub: &Hub, key: SessionKey, filter: TopicFilterRef<'_>) {
     let mut subscriptions = hub.change_subscriptions();
     match filter.share() {
         Ok(Some(share)) => {

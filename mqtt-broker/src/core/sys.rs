@@ -14,14 +14,13 @@ use super::stats::Counter;
 pub(super) struct Sys {
     interval: Duration,
     next: Option<Time>,
-    maximum: u64,
 }
 
 impl Sys {
     pub(super) fn new(shard: u16, hub: &Hub) -> Self {
         let interval = hub.config().sys_interval;
         let next = (shard == 0 && !interval.is_zero()).then_some(Time::ZERO);
-        Self { interval, next, maximum: 0 }
+        Self { interval, next }
     }
 
     pub(super) const fn next(&self) -> Option<Time> {
@@ -37,7 +36,6 @@ impl ShardCore {
         }
         self.sys.next = Some(now.after(self.sys.interval));
         let connected = self.hub.connected();
-        self.sys.maximum = self.sys.maximum.max(connected);
         let sessions = self.hub.sessions();
         let (subscriptions, shared) = {
             let subscriptions = self.hub.subscriptions();
@@ -52,7 +50,7 @@ impl ShardCore {
         let gauges = [
             ("clients/connected", connected),
             ("clients/disconnected", sessions.saturating_sub(connected)),
-            ("clients/maximum", self.sys.maximum),
+            ("clients/maximum", self.hub.maximum()),
             ("clients/total", sessions),
             ("subscriptions/count", subscriptions),
             ("shared_subscriptions/count", shared),

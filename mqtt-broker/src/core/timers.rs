@@ -5,6 +5,9 @@ use std::collections::BinaryHeap;
 
 use mqtt_session::Time;
 
+/// Entries that are not worth looking for those that are passed over.
+const SLACK: usize = 64;
+
 /// A heap of (deadline, slot). An entry whose slot has been re-armed or given away is passed over when it fires.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BinaryHeap<Reverse<(Time, u32)>>);
@@ -27,8 +30,42 @@ impl Timers {
         }
     }
 
+    /// Forgets entries that would be passed over, once they are more than those that `is_armed` for `live` slots.
+    pub(super) fn compact(&mut self, live: usize, mut is_armed: impl FnMut(u32, Time) -> bool) {
+        if self.0.len() <= 2 * live + SLACK {
+            return;
+        }
+        let mut entries = std::mem::take(&mut self.0).into_vec();
+        entries.retain(|Reverse((deadline, slot))| is_armed(*slot, *deadline));
+        entries.sort_unstable();
+        entries.dedup();
+        entries.shrink_to_fit();
+        self.0 = entries.into();
+    }
+
     /// When the next entry is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.0.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_clients_that_come_and_go_do_not_pile_up() {
+        let mut timers = Timers::default();
+        let mut armed = None;
+        for second in 0..100_000 {
+            // each connection has an earlier deadline than the session that it leaves behind
+            armed = None;
+            timers.arm(0, Some(Time::from_secs(second + 1_000_000)), &mut armed);
+            timers.arm(0, Some(Time::from_secs(second + 90)), &mut armed);
+            timers.compact(1, |slot, deadline| slot == 0 && armed == Some(deadline));
+            assert!(timers.0.len() <= 2 + SLACK + 2);
+        }
+        assert_eq!(timers.pop(Time::from_secs(1_000_000)).map(|(_, slot)| slot), Some(0));
+        assert!(armed.is_some());
     }
 }

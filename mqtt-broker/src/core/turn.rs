@@ -2,9 +2,10 @@
 
 use mqtt_session::{Time, Transmit};
 
+use super::clients::Client;
 use super::mail::Mail;
 use super::shard::{ShardCore, Slot};
-use super::stats::Counter;
+use super::stats::{Counter, Counters};
 
 impl ShardCore {
     /// Fills the output of every client that has something to get, and posts mail to other shards.
@@ -23,14 +24,13 @@ impl ShardCore {
             if self.replay(now, slot) {
                 again.push(slot);
             }
+            self.filled(slot);
             // what was filled may have effects of its own: the identifiers of QoS 2
             self.store_effects(slot);
             self.handle_stored();
         }
         for slot in again {
-            if self.wants_more(slot) {
-                self.mark(slot);
-            }
+            self.mark(slot);
         }
         self.post();
     }
@@ -40,26 +40,26 @@ impl ShardCore {
         let Some(client) = self.clients.get(slot) else { return };
         let Some(link) = client.link.as_deref_mut() else { return };
         self.work.prepare(&mut link.output);
-        let dropped = client.session.drops().total();
         client.session.poll_transmit(now, &mut link.output);
+    }
+
+    /// Notes what has come of filling an output: bytes to write, or a buffer that was not needed.
+    fn filled(&mut self, slot: Slot) {
+        let Some(client) = self.clients.get(slot) else { return };
+        count_messages(client, self.hub.counters(self.shard));
+        let Some(link) = client.link.as_deref_mut() else { return };
         link.starved = !link.output.has_room();
-        let dropped = client.session.drops().total() - dropped;
-        let written = u64::from(client.session.take_written());
-        self.work.flush.push(slot);
-        self.counters().add(Counter::PublishDropped, dropped);
-        self.counters().add(Counter::PublishSent, written);
+        if link.output.is_empty() {
+            self.work.give_back(&mut link.output);
+        } else {
+            self.work.flush.push(slot);
+        }
     }
 
-    /// Whether some client has something to send that [`ShardCore::end_turn`] has not looked at.
+    /// Whether there is something to send, to a client or to another shard, for which [`ShardCore::end_turn`] has
+    /// to be called again.
     pub fn has_work(&self) -> bool {
-        !self.work.dirty.is_empty()
-    }
-
-    fn wants_more(&mut self, slot: Slot) -> bool {
-        self.clients
-            .get(slot)
-            .and_then(|client| client.link.as_deref())
-            .is_some_and(|link| link.output.has_room() && !link.replays.is_empty())
+        !self.work.dirty.is_empty() || self.work.outboxes.iter().any(|outbox| !outbox.is_empty())
     }
 
     /// The driver has written some or all of a client's output.
@@ -72,8 +72,8 @@ impl ShardCore {
             return;
         }
         let throttled = link.throttled;
-        if link.starved || !link.replays.is_empty() || client.session.queued() > 0 {
-            link.starved = false;
+        // what waits for something else than room, such as an acknowledgement, is not looked at again and again
+        if std::mem::take(&mut link.starved) {
             self.mark(slot);
         }
         if throttled {
@@ -110,4 +110,12 @@ impl ShardCore {
             }
         }
     }
+}
+
+/// Adds what the session has written and dropped since the last call to the counters of the shard.
+pub(super) fn count_messages(client: &mut Client, counters: &Counters) {
+    let dropped = client.session.drops().total();
+    counters.add(Counter::PublishDropped, dropped.saturating_sub(client.dropped));
+    client.dropped = dropped;
+    counters.add(Counter::PublishSent, u64::from(client.session.take_written()));
 }

@@ -93,7 +93,7 @@ impl BrokerBuilder {
             listeners.push(listener);
         }
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
-        let arrivals = (0..hub.shards()).map(|_| Mutex::default()).collect();
+        let arrivals = (0..hub.shards()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let shared = Arc::new(Shared { hub, arrivals, start: Instant::now() });
         let shards: Result<Vec<_>, _> = (0..shared.hub.shards())
             .map(|shard| ShardLoop::new(Arc::clone(&shared), shard as u16, listen::share(&listeners)?))

@@ -19,6 +19,10 @@ pub(super) struct Connection {
     pub(super) readable: bool,
     /// Whether the peer has said that nothing more will come.
     pub(super) read_closed: bool,
+    /// Whether it stands among those that the next turn reads from.
+    pub(super) scheduled: bool,
+    /// Whether the socket may take bytes; if not, an event will say when.
+    pub(super) writable: bool,
 }
 
 /// How far a connection has come.
@@ -38,6 +42,8 @@ pub(super) struct Connections {
     entries: Vec<Option<Connection>>,
     generations: Vec<u32>,
     free: Vec<usize>,
+    /// Places that became free in this turn: events of it may still name them.
+    freed: Vec<usize>,
     len: usize,
 }
 
@@ -55,7 +61,15 @@ impl Connections {
             id = ConnectionId(u64::from(*generation) << 32 | index as u64);
         }
         if let Some(entry) = self.entries.get_mut(index) {
-            *entry = Some(Connection { id, stream, place, readable: false, read_closed: false });
+            *entry = Some(Connection {
+                id,
+                stream,
+                place,
+                readable: false,
+                read_closed: false,
+                scheduled: false,
+                writable: true,
+            });
             self.len += 1;
         }
         (id, Token(FIRST_TOKEN + index))
@@ -74,9 +88,14 @@ impl Connections {
         self.get(id)?;
         let index = (id.0 & u64::from(u32::MAX)) as usize;
         let connection = self.entries.get_mut(index)?.take()?;
-        self.free.push(index);
+        self.freed.push(index);
         self.len -= 1;
         Some(connection)
+    }
+
+    /// Lets the places that became free be used again.
+    pub(super) fn recycle(&mut self) {
+        self.free.append(&mut self.freed);
     }
 
     /// Connections that have not sent CONNECT.

@@ -7,7 +7,7 @@ use mqtt_session::Time;
 use super::connections::Place;
 use super::shard_loop::ShardLoop;
 use super::stream::Stream;
-use crate::core::{Closed, ConnectionId, Output};
+use crate::core::{Closed, ConnectionId, Counter, Output};
 
 impl ShardLoop {
     /// One write for each client that has output.
@@ -20,6 +20,9 @@ impl ShardLoop {
     /// Writes what a connection has to say, as far as the socket takes it.
     pub(super) fn write(&mut self, now: Time, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
+        if !connection.writable {
+            return;
+        }
         match &mut connection.place {
             Place::Lobby(_) => {}
             Place::Client(slot) => {
@@ -27,6 +30,7 @@ impl ShardLoop {
                 let Some(output) = self.core.output(slot) else { return };
                 match write_all(&mut connection.stream, output) {
                     Ok(written) => {
+                        connection.writable = output.is_empty();
                         self.core.handle_written(now, slot, written);
                         self.settle(now);
                         self.read_again(id);
@@ -36,6 +40,8 @@ impl ShardLoop {
             }
             Place::Closing { output, shut } => {
                 let result = write_all(&mut connection.stream, output);
+                self.core.counters().add(Counter::BytesSent, result.as_ref().copied().unwrap_or(0) as u64);
+                connection.writable = output.is_empty();
                 if result.is_ok() && output.is_empty() && !*shut {
                     // bytes that lie unread when a socket is closed would make the kernel take back what was sent
                     connection.stream.shut_down();
@@ -50,11 +56,8 @@ impl ShardLoop {
 
     /// A connection that was not read from because its client had to read first.
     fn read_again(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get(id)
-            && connection.readable
-            && !self.unread.contains(&id)
-        {
-            self.unread.push(id);
+        if self.connections.get(id).is_some_and(|connection| connection.readable) {
+            self.schedule(id);
         }
     }
 
@@ -75,7 +78,7 @@ impl ShardLoop {
         }
         self.linger_deadlines.push(now.after(self.shared.hub.config().limits.linger), id);
         if connection.readable || connection.read_closed {
-            self.unread.push(id);
+            self.schedule(id);
         }
         self.write(now, id);
     }

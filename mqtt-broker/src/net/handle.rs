@@ -52,7 +52,7 @@ impl BrokerHandle {
         retain: bool,
         expiry: Option<Seconds>,
     ) -> Result<(), Busy> {
-        if self.shared.hub.waiting(LOCAL_SHARD) >= self.shared.hub.config().limits.mailbox {
+        if self.shared.hub.is_full(LOCAL_SHARD) {
             return Err(Busy);
         }
         self.post(Mail::Publish { message: Arc::new(message), qos, retain, expiry });

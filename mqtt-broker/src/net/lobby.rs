@@ -36,7 +36,11 @@ impl ShardLoop {
     pub(super) fn handle_lobby_bytes(&mut self, now: Time, id: ConnectionId, len: usize) {
         let Some(connection) = self.connections.get(id) else { return };
         let Place::Lobby(lobby) = &mut connection.place else { return };
-        match lobby.handle_bytes(self.buffer.get(..len).unwrap_or_default()) {
+        let verdict = lobby.handle_bytes(self.buffer.get(..len).unwrap_or_default());
+        // what lies behind CONNECT is counted where it is handled
+        let behind = if let Verdict::Connect { unread, .. } = &verdict { unread.len() } else { 0 };
+        self.core.counters().add(Counter::BytesReceived, len.saturating_sub(behind) as u64);
+        match verdict {
             Verdict::More => {}
             Verdict::Connect { connect, decoder, unread } => self.welcome(now, id, connect, decoder, unread),
             Verdict::Refuse(refusal) => self.refuse(now, id, refusal),
@@ -52,6 +56,9 @@ impl ShardLoop {
         decoder: Decoder,
         unread: Vec<u8>,
     ) {
+        if self.shared.hub.is_stopping() {
+            return self.drop_connection(now, id);
+        }
         let assigned = connect.client_id.is_empty();
         if assigned {
             connect.client_id = self.assign_id();
@@ -72,14 +79,19 @@ impl ShardLoop {
             return self.shared.hub.give_connection();
         }
         let arrival = Arrival { stream: connection.stream, connect, assigned, decoder, unread };
-        if let Some(arrivals) = self.shared.arrivals.get(usize::from(home)) {
-            arrivals.lock().unwrap_or_else(PoisonError::into_inner).push(arrival);
-            self.shared.hub.wake(home);
+        let Some(arrivals) = self.shared.arrivals.get(usize::from(home)) else { return };
+        match arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(arrivals) => arrivals.push(arrival),
+            None => return self.shared.hub.give_connection(),
         }
+        self.shared.hub.wake(home);
     }
 
     /// A connection whose CONNECT another shard has read.
     pub(super) fn connect(&mut self, now: Time, arrival: Arrival) {
+        if self.core.is_stopped() {
+            return self.shared.hub.give_connection();
+        }
         let Arrival { stream, connect, assigned, decoder, unread } = arrival;
         let limits = &self.shared.hub.config().limits;
         let lobby = Box::new(Lobby::new(limits));
@@ -122,7 +134,6 @@ impl ShardLoop {
                 late
             });
             if late {
-                self.count(Counter::ClientsRefused);
                 self.drop_connection(now, id);
             }
         }
@@ -151,7 +162,10 @@ impl ShardLoop {
         self.shared.hub.give_connection();
         ignore(connection.stream.deregister(self.poll.registry()));
         match connection.place {
-            Place::Lobby(_) => self.half_open -= 1,
+            Place::Lobby(_) => {
+                self.half_open -= 1;
+                self.count(Counter::ClientsRefused);
+            }
             Place::Client(slot) => {
                 self.core.handle_closed(now, slot);
                 self.settle(now);

@@ -9,17 +9,40 @@ use super::shard_loop::ShardLoop;
 use crate::core::ConnectionId;
 
 impl ShardLoop {
+    /// Has the next turn read from a connection.
+    pub(super) fn schedule(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id)
+            && !connection.scheduled
+        {
+            connection.scheduled = true;
+            self.unread.push(id);
+        }
+    }
+
+    /// Reads from the connections that earlier turns have left for this one.
+    pub(super) fn read_scheduled(&mut self, now: Time) {
+        let scheduled = self.unread.len();
+        for index in 0..scheduled {
+            let Some(&id) = self.unread.get(index) else { break };
+            if let Some(connection) = self.connections.get(id) {
+                connection.scheduled = false;
+                self.read(now, id);
+            }
+        }
+        self.unread.drain(..scheduled);
+    }
+
     /// Reads from a connection once; what is left comes in the next turn, so that nobody waits long.
     pub(super) fn read(&mut self, now: Time, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
-        if let Place::Client(slot) = connection.place
-            && (!self.core.wants_read(slot) || self.shared.hub.is_congested())
-        {
-            // flushing its output, or the end of congestion, brings it back
-            if self.shared.hub.is_congested() {
-                self.unread.push(id);
+        if let Place::Client(slot) = connection.place {
+            if !self.core.wants_read(slot) {
+                // flushing its output brings it back
+                return;
             }
-            return;
+            if self.shared.hub.is_congested() {
+                return self.schedule(id);
+            }
         }
         match connection.stream.read(&mut self.buffer) {
             Ok(0) => self.drop_connection(now, id),
@@ -27,12 +50,12 @@ impl ShardLoop {
                 // a short read means that the socket is empty, unless its end is still to be read
                 connection.readable = len == self.buffer.len() || connection.read_closed;
                 if connection.readable {
-                    self.unread.push(id);
+                    self.schedule(id);
                 }
                 self.handle_bytes(now, id, len);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.unread.push(id),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.schedule(id),
             Err(_) => self.drop_connection(now, id),
         }
     }

@@ -34,8 +34,8 @@ pub(super) struct Arrival {
 /// What the threads of a broker share besides the hub.
 pub(super) struct Shared {
     pub(super) hub: Arc<Hub>,
-    /// Connections that move, by the shard that they move to.
-    pub(super) arrivals: Box<[Mutex<Vec<Arrival>>]>,
+    /// Connections that move, by the shard that they move to; `None` once that has ended.
+    pub(super) arrivals: Box<[Mutex<Option<Vec<Arrival>>>]>,
     pub(super) start: Instant,
 }
 
@@ -106,9 +106,9 @@ impl ShardLoop {
     }
 
     fn turn(&mut self, now: Time, events: &Events) {
-        for id in std::mem::take(&mut self.unread) {
-            self.read(now, id);
-        }
+        self.count(Counter::Turns);
+        self.connections.recycle();
+        self.read_scheduled(now);
         for event in events {
             match event.token() {
                 WAKER => {}
@@ -138,8 +138,10 @@ impl ShardLoop {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;
         }
-        let readable = connection.readable;
-        if event.is_writable() {
+        let readable = connection.readable && !connection.scheduled;
+        // every event says that a socket can be written to, also those of reading
+        if event.is_writable() && !connection.writable {
+            connection.writable = true;
             self.write(now, id);
         }
         if readable {
@@ -147,7 +149,7 @@ impl ShardLoop {
         }
     }
 
-    /// Takes in connections; a few at a time, so that clients are not kept waiting.
+    /// Takes in all connections that wait.
     fn accept(&mut self, now: Time, index: usize) {
         if self.shared.hub.is_stopping() || self.accept_at.is_some() {
             return;
@@ -157,25 +159,22 @@ impl ShardLoop {
             match listener.accept() {
                 Ok((socket, _)) => self.admit(now, Stream::Tcp(socket)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_out_of_files(&error) => {
-                    tracing::warn!(%error, "no connection can be accepted; raise the limit of open files");
+                Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
+                Err(error) => {
+                    let advice = if is_out_of_files(&error) { "; raise the limit of open files" } else { "" };
+                    tracing::warn!(%error, "no connection can be accepted{advice}");
                     self.accept_at = Some(now.after(ACCEPT_PAUSE));
                     return;
                 }
-                // that one connection failed before it was accepted
-                Err(error) => tracing::debug!(%error, "accept"),
             }
         }
     }
 
     /// Takes connections that other shards have sent here.
     fn receive(&mut self, now: Time) {
-        let arrivals = match self.shared.arrivals.get(usize::from(self.shard)) {
-            Some(arrivals) => std::mem::take(&mut *arrivals.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => return,
-        };
-        for arrival in arrivals {
+        let Some(arrivals) = self.shared.arrivals.get(usize::from(self.shard)) else { return };
+        let arrived = arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(std::mem::take);
+        for arrival in arrived.unwrap_or_default() {
             self.connect(now, arrival);
         }
     }
@@ -195,17 +194,16 @@ impl ShardLoop {
 
     /// How long the next poll may wait.
     fn timeout(&self, now: Time) -> Option<Duration> {
+        // the shard that ends a congestion wakes the others
         if self.core.has_work() || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
             return Some(Duration::ZERO);
         }
-        let congested = (!self.unread.is_empty()).then(|| now.after(Duration::from_millis(1)));
         let deadlines = [
             self.core.poll_timeout(),
             self.lobby_deadlines.next(),
             self.linger_deadlines.next(),
             self.accept_at,
             self.stop_at,
-            congested,
         ];
         deadlines.into_iter().flatten().min().map(|deadline| round_up(deadline.since(now)))
     }
@@ -229,6 +227,24 @@ impl ShardLoop {
     pub(super) fn count(&self, counter: Counter) {
         self.core.counters().add(counter, 1);
     }
+}
+
+impl Drop for ShardLoop {
+    /// A shard that ends, for whatever reason, ends the broker: nobody else can serve its clients.
+    fn drop(&mut self) {
+        if let Some(arrivals) = self.shared.arrivals.get(usize::from(self.shard)) {
+            *arrivals.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        if !self.shared.hub.is_stopping() {
+            self.shared.hub.stop();
+        }
+    }
+}
+
+/// Whether others can still be accepted.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 /// Poll has a resolution of milliseconds and rounds down: a deadline would be polled for in a busy loop.

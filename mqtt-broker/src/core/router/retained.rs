@@ -152,6 +152,30 @@ impl<M> Retained<M> {
         Progress::Stopped
     }
 
+    /// Goes on with a walk over all messages, whatever their topic begins with; otherwise as
+    /// [`Retained::matching_from`].
+    pub fn walk(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        mut visit: impl FnMut(&str, &M) -> ControlFlow<()>,
+    ) -> Progress {
+        let mut last = None;
+        for topic in self.topics("#", &cursor.position).take(limit) {
+            last = Some(topic);
+            let message = self.get(topic).expect("each topic of the set has a message");
+            if visit(topic, message).is_break() {
+                break;
+            }
+        }
+        match last {
+            Some(topic) => cursor.position = Position::After(topic.clone()),
+            None if limit > 0 => return cursor.finish(),
+            None => {}
+        }
+        Progress::Stopped
+    }
+
     /// Number of Retained Messages.
     pub fn len(&self) -> usize {
         self.by_topic.len()
