@@ -39,6 +39,13 @@ impl IdSet {
         true
     }
 
+    /// An empty map keeps a node, so that the next identifier costs nothing: gives it back.
+    pub(crate) fn shrink(&mut self) {
+        if self.len == 0 {
+            self.words = BTreeMap::new();
+        }
+    }
+
     pub(crate) fn contains(&self, id: PacketId) -> bool {
         let (word, bit) = place(id);
         self.words.get(&word).is_some_and(|bits| bits & bit != 0)
@@ -91,6 +98,11 @@ impl PacketIds {
         }
         self.next = id.next();
         Some(id)
+    }
+
+    /// Nothing more will come soon.
+    pub(crate) fn shrink(&mut self) {
+        self.used.shrink();
     }
 
     /// Frees `id`.

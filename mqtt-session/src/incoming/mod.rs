@@ -144,6 +144,8 @@ impl Incoming {
                 self.unanswered.push(Unanswered { id, receipt, refusal: refused.then_some(reason) });
             }
         }
+        self.ids.shrink();
+        self.unanswered.shrink_to_fit();
     }
 
     /// Forgets an identifier whose message was refused.

@@ -106,6 +106,12 @@ impl Flights {
         self.give_back_memory();
     }
 
+    /// Nothing more will come soon: no room is kept for it.
+    pub(super) fn shrink(&mut self) {
+        self.published.shrink_to_fit();
+        self.released.shrink_to_fit();
+    }
+
     pub(super) fn give_back_memory(&mut self) {
         if self.published.is_empty() {
             self.published.shrink_to(4);

@@ -316,6 +316,9 @@ impl Outgoing {
     /// The connection has ended: all that is left must be sent on the next.
     pub(crate) fn handle_disconnected(&mut self) {
         self.flights.tidy();
+        self.flights.shrink();
+        self.queue.shrink();
+        self.ids.shrink();
     }
 
     /// The peer has no session: what it did not take becomes new messages, first in the queue and in order.

@@ -148,6 +148,11 @@ impl Queue {
         }
     }
 
+    /// Nothing more will come soon: no room is kept for it.
+    pub(super) fn shrink(&mut self) {
+        self.messages.shrink_to_fit();
+    }
+
     pub(super) fn front(&self) -> Option<&Queued> {
         self.messages.front()
     }
