@@ -74,11 +74,6 @@ impl Effects {
         Some(self.last)
     }
 
-    /// The number to wait for if everything up to now must be stored first.
-    pub(crate) fn barrier(&self) -> Option<StoreSeq> {
-        (self.stored < self.last).then_some(self.last)
-    }
-
     /// Effects of a session that has ended mean nothing any more.
     pub(crate) fn forget_pending(&mut self) {
         self.pending = VecDeque::new();

@@ -68,7 +68,7 @@ impl Incoming {
                 }
                 answers.open_qos2.insert(id);
                 if !self.ids.insert(id) {
-                    self.answer_again(id, answers, effects);
+                    self.answer_again(id, answers);
                     return Ok(None);
                 }
                 let wait = effects.push(StoreOp::Received(id));
@@ -79,15 +79,15 @@ impl Incoming {
     }
 
     /// A message that came before gets another PUBREC, but is not passed on. [MQTT-4.3.3-10]
-    fn answer_again(&mut self, id: PacketId, answers: &mut Answers, effects: &Effects) {
+    fn answer_again(&mut self, id: PacketId, answers: &mut Answers) {
         let unanswered = self.unanswered.iter().position(|unanswered| unanswered.id == id);
         let refusal = unanswered.and_then(|index| self.unanswered.get(index)?.refusal);
         if let (Some(_), Some(index)) = (refusal, unanswered) {
             self.unanswered.swap_remove(index);
         }
         let taken = unanswered.is_none() || refusal.is_some();
-        // what the first PUBLISH had to wait for may not be stored yet
-        answers.expect(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, effects.barrier());
+        // what the first PUBLISH waits for is stored: its own answer, or CONNACK, went before this one
+        answers.expect(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, None);
     }
 
     /// The application has taken the message of `receipt`, or refuses it, once `wait` is stored.

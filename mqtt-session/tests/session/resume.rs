@@ -242,16 +242,37 @@ fn mqtt_3_1_1__2_3_1_2_and_mqtt_5_0__2_2_1_3_and_mqtt_5_0__4_3_2_1_and_mqtt_5_0_
 }
 
 #[test]
-fn identifiers_go_round_past_those_in_use() {
-    let mut client = client_that_sent(Version::V5, QoS::AtLeastOnce, &["stays open"]);
-    for round in 0..70_000_u32 {
-        client.session.publish(client.now, message("m"), QoS::AtLeastOnce, false, None).unwrap();
-        let sent = client.fetch();
-        let [Packet::Publish(publish)] = sent.as_slice() else { panic!("{sent:?}") };
-        let given = publish.delivery.id().unwrap();
-        assert_ne!(given, id(1));
-        client.give(&Packet::PubAck(Ack::new(given)));
-        assert_eq!(client.session.in_flight(), 1, "{round}");
+fn identifiers_go_round_past_those_in_use_and_none_is_lost() {
+    for qos in ACKNOWLEDGED {
+        let mut client = client_that_sent(Version::V5, QoS::AtLeastOnce, &["stays open"]);
+        for round in 0..70_000_u32 {
+            client.session.publish(client.now, message("m"), qos, false, None).unwrap();
+            let sent = client.fetch();
+            let [Packet::Publish(publish)] = sent.as_slice() else { panic!("{round}: {sent:?}") };
+            let given = publish.delivery.id().unwrap();
+            assert_ne!(given, id(1));
+            if qos == QoS::ExactlyOnce {
+                client.give(&Packet::PubRec(Ack::new(given)));
+                client.fetch();
+                client.give(&Packet::PubComp(Ack::new(given)));
+            } else {
+                client.give(&Packet::PubAck(Ack::new(given)));
+            }
+            assert_eq!(client.session.in_flight(), 1, "{round}");
+            while client.session.poll_event().is_some() {}
+        }
+    }
+}
+
+#[test]
+fn identifiers_of_requests_without_an_answer_are_free_on_the_next_connection() {
+    let mut client = ClientAlone::new(Version::V5);
+    client.session.subscribe(vec![subscription("f", QoS::AtMostOnce)], None).unwrap();
+    for round in 0..66_000 {
+        client.open();
+        client.fetch();
+        client.give(&Packet::ConnAck(present()));
+        assert_eq!(client.fetch().len(), 1, "{round}");
         while client.session.poll_event().is_some() {}
     }
 }
