@@ -32,7 +32,7 @@ impl<S: Stream> Link<S> {
     pub(super) async fn handshake(&mut self, core: &mut Core) -> Option<CloseReason> {
         loop {
             core.pump(core.now(), &mut self.output);
-            if core.session.is_connected() {
+            if core.accepted {
                 return None;
             }
             if let Some(reason) = self.turn(core).await {

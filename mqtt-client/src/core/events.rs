@@ -22,6 +22,7 @@ impl Core {
             ClientEvent::Connected(connack) => {
                 self.subscription_ids = self.session.version().is_v5()
                     && connack.properties.subscription_id_available.unwrap_or(true);
+                self.accepted = true;
                 self.shared.connected(connack.session_present);
             }
             ClientEvent::Written(ticket) => self.handle_written(ticket, end),

@@ -35,6 +35,8 @@ const LAST_DRAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Core {
     pub(crate) session: ClientSession,
     pub(crate) config: ClientConfig,
+    /// Whether the server has accepted the current connection, even if it has ended since.
+    pub(crate) accepted: bool,
     pub(crate) shared: Arc<Shared>,
     start: Instant,
     inbox: Inbox,
@@ -86,6 +88,7 @@ impl Core {
         Self {
             session: ClientSession::new(options.version, options.session_config()),
             config: options.session_config(),
+            accepted: false,
             shared,
             start: Instant::now(),
             inbox,
@@ -157,6 +160,7 @@ impl Core {
     /// The network connection is gone.
     pub(crate) fn handle_disconnected(&mut self) {
         self.session.handle_disconnected();
+        self.accepted = false;
         self.release_all_held();
         for (_, reporter) in self.unwritten.drain(..) {
             reporter.over(Err(PublishError::Lost));
