@@ -48,8 +48,13 @@ pub struct ConnectOptions {
     user_name: Option<String>,
     user_properties: Vec<(String, String)>,
     will: Option<Will>,
+    queue: Option<QueueLimits>,
     pub(crate) session: ClientConfig,
 }
+
+/// The window towards servers of 3.x, which do not say how much they take: what their own clients keep to. Some
+/// lose messages of QoS 2 beyond it.
+const WINDOW_V3: NonZeroU16 = NonZeroU16::MIN.saturating_add(19);
 
 impl ConnectOptions {
     /// The defaults, towards `address`: `mqtt://HOST`, or more of `mqtt://USER:PASSWORD@HOST:PORT/PATH`.
@@ -78,6 +83,7 @@ impl ConnectOptions {
             session_expiry: None,
             user_properties: Vec::new(),
             will: None,
+            queue: None,
             session: ClientConfig::default(),
         })
     }
@@ -211,9 +217,10 @@ impl ConnectOptions {
     /// Limits of messages that wait to be sent, and what happens beyond.
     ///
     /// With [`Overflow::DropNewest`](crate::Overflow::DropNewest), the default, nothing is dropped: publishing waits
-    /// for room.
+    /// for room. The window of messages in flight is by default 1,024 in 5.0, where servers say how much they take, and
+    /// 20 before.
     pub const fn queue(mut self, limits: QueueLimits) -> Self {
-        self.session.queue = limits;
+        self.queue = Some(limits);
         self
     }
 
@@ -242,6 +249,11 @@ impl ConnectOptions {
             connect_timeout: self.connect_timeout,
             ..self.session
         };
+        match self.queue {
+            Some(limits) => config.queue = limits,
+            None if !self.version.is_v5() => config.queue.window = WINDOW_V3,
+            None => {}
+        }
         if let Some(bytes) = self.maximum_packet_size {
             config.maximum_packet_size = bytes;
         }

@@ -132,6 +132,10 @@ impl<'c> IntoFuture for Subscribe<'c> {
 /// A message of QoS 1 or 2 is acknowledged when it is taken from here. What waits is bounded by the limits of the
 /// stream, and what has to be dropped is counted; a full stream stops neither publishing nor other streams.
 ///
+/// Where subscriptions overlap, each stream gets a message once, as long as the server sends it once or says for which
+/// subscription it sends it, as in 5.0. Servers of 3.x may send a copy for each subscription that matches, and cannot
+/// say so: then each stream gets all the copies.
+///
 /// Lost connections do not end the stream; the driver subscribes again where the server has forgotten. It ends with
 /// the client.
 ///

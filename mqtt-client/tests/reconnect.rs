@@ -176,6 +176,15 @@ async fn without_reconnecting_the_client_ends_with_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_is_thrown_out_by_another_of_its_name_says_so() {
+    let (pipes, mut server) = server(Version::V5, 64);
+    let (client, _driver) = start(options(Version::V5, "me"), pipes);
+    let mut peer = server.connected(false).await;
+    peer.send(Packet::Disconnect(Disconnect::new(ReasonCode::SessionTakenOver))).await;
+    assert_eq!(lost(&client).await, CloseReason::Peer(ReasonCode::SessionTakenOver));
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_clients_with_one_identifier_throw_each_other_out_ever_more_slowly() {
     let broker = Broker::new(ServerConfig::default());
     let (one, _driver) = start(options(Version::V5, "same"), broker.pipes(64));
