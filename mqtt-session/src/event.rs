@@ -13,7 +13,10 @@ use crate::error::{PublishError, SubscribeError};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// Names one received message of QoS 1 or 2 until it is acknowledged. Means nothing to a later connection.
+/// Names one received message of QoS 1 or 2 until it is acknowledged.
+///
+/// At QoS 1 it means nothing to a later connection, on which the message comes again as another one. At QoS 2 the
+/// message is not given twice, and the receipt stays good: until it is used, the peer gets no PUBREC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     pub(crate) generation: u32,
