@@ -72,15 +72,18 @@ impl Core {
         }
     }
 
-    /// No acknowledgement can be given any more: the connection that they belong to is gone.
+    /// The connection is gone: what is left becomes the client's own. At QoS 1 the acknowledgements mean nothing any
+    /// more; at QoS 2 the session gives them when the server sends the messages again.
     pub(super) fn release_all_held(&mut self) {
-        while let Some((_, owed)) = self.held.queue.pop_front() {
+        while let Some((receipt, owed)) = self.held.queue.pop_front() {
             if let Some(owed) = owed.upgrade() {
                 self.own(&owed);
             }
+            self.session.acknowledge(receipt, ReasonCode::Success);
         }
-        // those of messages taken in the meantime mean nothing to the next connection
-        self.signals.taken();
+        for receipt in self.signals.taken() {
+            self.session.acknowledge(receipt, ReasonCode::Success);
+        }
     }
 
     /// A message becomes the client's own, in each of its streams.
