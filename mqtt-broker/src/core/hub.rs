@@ -181,6 +181,17 @@ impl Hub {
         self.counters.iter().map(Counters::sessions).sum()
     }
 
+    /// Retained messages, expired ones that are not removed yet included.
+    pub fn retained_messages(&self) -> usize {
+        self.retained().len()
+    }
+
+    /// Subscriptions of all sessions, shared ones included.
+    pub fn subscription_count(&self) -> usize {
+        let subscriptions = self.subscriptions();
+        subscriptions.subscriptions() + subscriptions.shared_subscriptions()
+    }
+
     /// Takes a place among the connections; false if all are taken.
     pub fn take_connection(&self) -> bool {
         let before = self.connections.fetch_add(1, Ordering::Relaxed);

@@ -42,6 +42,11 @@ impl Output {
         self.len() == 0
     }
 
+    /// Bytes that the output has storage for; shared payloads are stored elsewhere.
+    pub const fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Writes as much as `sink` takes in one call; how many bytes that were.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ impl Hub {
 
 impl ShardCore {
     /// Removes expired retained messages among the next topics, if it is time. One shard does so for all.
-    pub(super) fn sweep_retained(&mut self, now: Time) {
+    pub(super) fn sweep_retained(&self, now: Time) {
         let sweep = &self.hub.sweep;
         let at = sweep.at.load(Ordering::Relaxed);
         // whoever takes the deadline does the work
