@@ -137,7 +137,7 @@ impl<'c> IntoFuture for Subscribe<'c> {
 /// say so: then each stream gets all the copies.
 ///
 /// Lost connections do not end the stream; the driver subscribes again where the server has forgotten. It ends with
-/// the client.
+/// the client, or when the server does not take the subscription again.
 ///
 /// Dropping it ends the delivery and unsubscribes in the background, unless the session is one that the server keeps
 /// while the client is away: then the subscription stays, since outliving the program is its purpose, and messages
@@ -164,7 +164,7 @@ impl Drop for Reader {
 }
 
 impl Subscription {
-    /// The next message; `None` when the client has ended.
+    /// The next message; `None` when the stream has ended.
     ///
     /// Cancel safety: safe; a message is either returned or stays.
     pub async fn next(&mut self) -> Option<Message> {

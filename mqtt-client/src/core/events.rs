@@ -39,6 +39,10 @@ impl Core {
             ClientEvent::Subscribed(ticket, reasons) => self.handle_subscribed(ticket, reasons),
             ClientEvent::Unsubscribed(ticket, reasons) => self.handle_unsubscribed(ticket, reasons),
             ClientEvent::RequestFailed(ticket, error) => self.handle_request_failed(ticket, error),
+            ClientEvent::SubscriptionLost(filter, reason) => {
+                tracing::warn!(%filter, %reason, "the server does not take the subscription again");
+                self.router.remove_filter(&filter);
+            }
             // an event that this client knows nothing of changes nothing for it
             _ => {}
         }

@@ -72,8 +72,8 @@ impl Core {
         }
     }
 
-    /// The connection is gone: what is left becomes the client's own. At QoS 1 the acknowledgements mean nothing any
-    /// more; at QoS 2 the session gives them when the server sends the messages again.
+    /// The connection is gone: what was not taken becomes the client's own. At QoS 1 it will come again if the server
+    /// has kept it, at QoS 2 the session answers for it.
     pub(super) fn release_all_held(&mut self) {
         while let Some((receipt, owed)) = self.held.queue.pop_front() {
             if let Some(owed) = owed.upgrade() {
