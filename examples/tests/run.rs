@@ -1,0 +1,106 @@
+//! Runs each example against an embedded broker and looks at what it prints.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use mqtt_broker::{Broker, BrokerHandle};
+
+/// The longest that an example may be.
+const LINES: usize = 80;
+
+async fn broker() -> (BrokerHandle, String) {
+    let broker = Broker::builder().listen("127.0.0.1:0".parse().unwrap()).start().await.unwrap();
+    let address = format!("mqtt://{}", broker.addresses()[0]);
+    (broker, address)
+}
+
+/// Cargo builds examples beside the tests.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let directory = test.parent().and_then(Path::parent).unwrap().join("examples");
+    directory.join(name).with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+fn start(name: &str, arguments: &[&str]) -> Child {
+    let mut command = Command::new(program(name));
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn end(child: Child) -> Vec<String> {
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn run(name: &str, arguments: &[&str]) -> Vec<String> {
+    end(start(name, arguments))
+}
+
+#[tokio::test]
+async fn publish_reaches_subscribe() {
+    use std::io::{BufRead, BufReader};
+    let (_broker, address) = broker().await;
+    let mut subscriber = start("subscribe", &["greetings/#", "2", &address]);
+    let mut lines = BufReader::new(subscriber.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "subscribed to greetings/#");
+    for payload in ["hello", "again"] {
+        let said = run("publish", &["greetings/world", payload, &address]);
+        assert_eq!(said, ["published to greetings/world"]);
+        assert_eq!(lines.next().unwrap(), format!("greetings/world: {payload}"));
+    }
+    assert_eq!(lines.next(), None);
+    assert!(subscriber.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn retained_sensor_finds_the_last_value() {
+    let (_broker, address) = broker().await;
+    let lines = run("retained_sensor", &[&address]);
+    assert_eq!(lines, ["house/kitchen/temperature: 20.5 (retained: true)"]);
+}
+
+#[tokio::test]
+async fn will_tells_of_the_client_that_was_lost() {
+    let (_broker, address) = broker().await;
+    assert_eq!(run("will", &[&address]), ["pump/unlucky/state: lost"]);
+}
+
+#[tokio::test]
+async fn persistent_session_misses_nothing() {
+    let (_broker, address) = broker().await;
+    let lines = run("persistent_session", &[&address]);
+    let hours = (0..5).map(|hour| format!("house/door: closed at {hour}:00"));
+    let expected: Vec<String> = ["session present: true".to_owned()].into_iter().chain(hours).collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn embedded_broker_hears_a_client() {
+    assert_eq!(run("embedded_broker", &[]), ["serving mqtt://127.0.0.1", "request/time: now?"]);
+}
+
+#[tokio::test]
+async fn connect_options_shows_everything_but_the_password() {
+    let (_broker, address) = broker().await;
+    let lines = run("connect_options", &[&address]);
+    assert!(lines[0].contains("every-option") && !lines[0].contains("secret"), "{}", lines[0]);
+    assert_eq!(lines[1..], ["Connected { session_present: false }", "everything finished: true"]);
+}
+
+#[test]
+fn every_example_is_short_and_has_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = fs::read_to_string(root.join("tests/run.rs")).unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(root.join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines < LINES, "{}: {lines} lines", path.display());
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(tests.contains(&format!("\"{name}\"")), "{name} is not run");
+        count += 1;
+    }
+    assert_eq!(count, 7);
+}
