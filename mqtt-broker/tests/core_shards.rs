@@ -9,6 +9,7 @@ use mqtt_codec::{Packet, QoS, ReasonCode, Version};
 use sim::Sim;
 use sim::packets::{
     ALL_QOS, VERSIONS, connect, connect_kept, disconnect_reason, payloads, publish, publishes, subscribe,
+    with_user_properties,
 };
 
 const SHARDS: [u16; 2] = [1, 3];
@@ -237,6 +238,29 @@ fn a_turn_posts_before_it_holds_too_much_and_large_messages_count_by_their_size(
     assert!(sim.hub.is_congested());
     sim.run();
     assert_eq!(payloads(&sim.receive(clients[1])).len(), 5_001);
+}
+
+#[test]
+fn mail_counts_by_the_list_of_its_receivers_and_by_properties_too() {
+    let mut sim = Sim::with(2, |config| config.limits.mailbox = 10);
+    let ids = spread(&sim, "c", 2);
+    let clients = connect_all(&mut sim, Version::V5, &ids);
+    let filters: Vec<String> = (0..1 << 7)
+        .map(|bits| (0..7).map(|level| if bits >> level & 1 == 0 { "t" } else { "+" }).collect::<Vec<_>>())
+        .map(|levels| levels.join("/"))
+        .collect();
+    let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+    sim.send(clients[1], &[subscribe(&filters, QoS::AtMostOnce)]);
+    sim.post(clients[0], &vec![publish("t/t/t/t/t/t/t", "x", QoS::AtMostOnce, 0); 4]);
+    sim.turn(0);
+    assert!(sim.hub.is_congested(), "four messages, each with 128 subscriptions that match");
+    sim.run();
+    assert!(!sim.hub.is_congested());
+    sim.post(clients[0], &[with_user_properties(publish("t/t/t/t/t/t/t", "x", QoS::AtMostOnce, 0), 1_000)]);
+    sim.turn(0);
+    assert!(sim.hub.is_congested(), "one message with many properties");
+    sim.run();
+    assert_eq!(payloads(&sim.receive(clients[1])).len(), 5);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use mqtt_codec::{Packet, QoS, Version};
 use mqtt_session::Overflow;
 use sim::Sim;
 use sim::packets::{
-    answers, connect, connect_kept, payloads, publish, publishes, retain, retain_qos1, subscribe, unsubscribe,
+    answers, connect, connect_kept, payloads, publish, publishes, retain, retain_qos1, subscribe,
+    unsubscribe, with_user_properties,
 };
 
 fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
@@ -320,4 +321,19 @@ fn expired_retained_messages_are_neither_sent_nor_kept() {
     sim.run_until(600 + 120);
     assert_eq!(kept(&sim), 3_000);
     assert_eq!(sim.next_timeout(), None, "nothing is left to look for");
+}
+
+#[test]
+fn retained_messages_are_limited_by_all_that_they_keep() {
+    let mut sim = Sim::with(1, |config| config.limits.retained_bytes = 10_000);
+    let writer = sim.connect(connect(Version::V5, "writer"));
+    let small = retain("small", "x", None);
+    let large = |topic: &str| with_user_properties(retain(topic, "x", None), 100);
+    sim.send(writer, &[small, large("one"), large("two")]);
+    assert_eq!(sim.hub.retained_messages(), 2, "a hundred empty properties fit once");
+    assert_eq!(sim.hub.total(Counter::RetainedRefused), 1);
+    sim.send(writer, &[large("small")]);
+    assert_eq!(sim.hub.retained_messages(), 1, "what cannot be replaced is no longer true");
+    sim.send(writer, &[large("one")]);
+    assert_eq!(sim.hub.retained_messages(), 1, "one takes the place of itself");
 }

@@ -7,9 +7,10 @@ mod support;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::Version::{V3_1, V3_1_1, V5};
 use mqtt_codec::{
-    Ack, Auth, ConnAck, Connect, ConnectRef, Delivery, Disconnect, EncodeError, Field, Message, Packet,
-    PacketId, PacketRef, Publish, QoS, ReasonCode, Role, Rules, Seconds, SubAck, Subscribe, Subscription,
-    SubscriptionId, SubscriptionOptions, Text, Topic, TopicFilter, UnsubAck, Unsubscribe, Version, Will,
+    Ack, Auth, ConnAck, Connect, ConnectRef, Delivery, Disconnect, EncodeError, Field, Message,
+    MessageProperties, Packet, PacketId, PacketRef, Publish, QoS, ReasonCode, Role, Rules, Seconds, SubAck,
+    Subscribe, Subscription, SubscriptionId, SubscriptionOptions, Text, Topic, TopicFilter, UnsubAck,
+    Unsubscribe, Version, Will,
 };
 
 fn refused(packet: &Packet, version: Version, error: EncodeError) {
@@ -245,4 +246,22 @@ fn a_packet_id_can_be_replaced_in_an_encoded_publish() {
         let PacketRef::Publish(read) = packet else { panic!("it is a PUBLISH") };
         assert_eq!(read.delivery.id().map(PacketId::get), Some(0x1234));
     }
+}
+
+#[test]
+fn the_bytes_of_a_message_count_everything_that_it_keeps() {
+    let text = |text: &str| Text::new(text).expect("a good text");
+    let mut message = Message::new(Topic::new("a/b").expect("a good topic"), "payload");
+    assert_eq!(message.bytes(), 10);
+    let mut properties = MessageProperties::default();
+    let nothing_set = properties.bytes();
+    properties.content_type = Some(text("1234"));
+    properties.response_topic = Some(Topic::new("123").expect("a good topic"));
+    properties.correlation_data = Some(Bytes::from_static(b"12"));
+    assert_eq!(properties.bytes(), nothing_set + 9);
+    properties.user_properties = vec![(text(""), text("")); 100];
+    assert!(properties.bytes() > nothing_set + 9 + 100 * size_of::<(Text, Text)>(), "also of empty texts");
+    let of_properties = properties.bytes();
+    message.properties = Some(Box::new(properties));
+    assert_eq!(message.bytes(), 10 + of_properties);
 }

@@ -21,10 +21,11 @@ pub enum Overflow {
 pub struct QueueLimits {
     /// Messages that wait. Default 100,000: an hour of 25 messages a second.
     pub messages: usize,
-    /// Bytes of topics and payloads that wait. Default 64 MiB, so that few sessions cannot fill a machine.
+    /// Bytes of messages that wait: topics, payloads and properties. Default 64 MiB, so that few sessions cannot
+    /// fill a machine.
     pub bytes: usize,
-    /// Messages of QoS 1 and 2 in flight, whatever the peer allows. Default 1,024: enough to fill a long fast
-    /// link, few enough to resend after a cut.
+    /// Messages of QoS 1 and 2 in flight, whatever the peer allows; they no longer count as waiting. Default 1,024:
+    /// enough to fill a long fast link, few enough to resend after a cut.
     pub window: NonZeroU16,
     /// What happens beyond these.
     pub overflow: Overflow,

@@ -110,10 +110,10 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Retained messages. Default 1,000,000.
     pub retained_messages: usize,
-    /// Bytes of retained topics and payloads. Default 1 GiB.
+    /// Bytes of retained messages: topics, payloads and properties. Default 1 GiB.
     pub retained_bytes: usize,
-    /// Messages on the way from one shard to another, above which the sender stops reading from its clients; a
-    /// large one counts once more for each KiB. Default 65,536.
+    /// Messages on the way from one shard to another, above which the sender stops reading from its clients; each
+    /// counts once more for each KiB of itself and of the list of its receivers. Default 65,536.
     pub mailbox: usize,
     /// Entries of each shard's cache of match results. Default 16,384.
     pub match_cache: usize,

@@ -59,7 +59,7 @@ impl Hub {
             hasher: foldhash::fast::FixedState::with_seed(seed),
             subscriptions: RwLock::new(subscriptions),
             generations,
-            retained: RwLock::new(Retained::new(|retained| retained.message.payload.len(), seed)),
+            retained: RwLock::new(Retained::new(|retained| retained.message.bytes(), seed)),
             sweep: Sweep::default(),
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),

@@ -58,8 +58,10 @@ impl Mail {
     /// What this counts for against `limits.mailbox`.
     fn weight(&self) -> usize {
         match self {
-            Self::Deliver(forwarded) => 1 + (forwarded.message.payload.len() >> 10),
-            Self::Publish { message, .. } => 1 + (message.payload.len() >> 10),
+            Self::Deliver(forwarded) => {
+                1 + ((forwarded.message.bytes() + size_of_val(forwarded.targets.as_slice())) >> 10)
+            }
+            Self::Publish { message, .. } => 1 + (message.bytes() >> 10),
             Self::Subscribe { .. } | Self::Unsubscribe(_) | Self::Shutdown => 1,
         }
     }

@@ -80,12 +80,12 @@ impl ShardCore {
         let kept = RetainedMessage { message: message.share(), qos: message.qos, expires: message.expires };
         let limits = &self.hub.config().limits;
         let mut retained = self.hub.change_retained();
-        let payload = kept.message.payload.len();
+        let bytes = kept.message.bytes();
         let fits = match retained.get(topic) {
-            Some(old) => retained.bytes() - old.message.payload.len() + payload <= limits.retained_bytes,
+            Some(old) => retained.bytes() - old.message.bytes() + bytes <= limits.retained_bytes,
             None => {
                 retained.len() < limits.retained_messages
-                    && retained.bytes() + topic.len() + payload <= limits.retained_bytes
+                    && retained.bytes() + topic.len() + bytes <= limits.retained_bytes
             }
         };
         if fits {

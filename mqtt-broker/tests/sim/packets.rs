@@ -1,8 +1,10 @@
 //! Packets in few words.
 
+use std::sync::Arc;
+
 use mqtt_codec::{
-    Ack, Connect, Delivery, Message, Packet, PacketId, Publish, QoS, ReasonCode, Seconds, Subscribe,
-    Subscription, SubscriptionOptions, Text, Topic, TopicFilter, Unsubscribe, Version, Will,
+    Ack, Connect, Delivery, Message, MessageProperties, Packet, PacketId, Publish, QoS, ReasonCode, Seconds,
+    Subscribe, Subscription, SubscriptionOptions, Text, Topic, TopicFilter, Unsubscribe, Version, Will,
 };
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
@@ -56,6 +58,15 @@ pub(crate) fn publish(topic: &str, payload: impl Into<Vec<u8>>, qos: QoS, number
 pub(crate) fn retain(topic: &str, payload: impl Into<Vec<u8>>, expiry: Option<u32>) -> Packet {
     let Packet::Publish(publish) = publish(topic, payload, QoS::AtMostOnce, 0) else { unreachable!() };
     Packet::Publish(Publish { retain: true, expiry: expiry.map(Seconds), ..publish })
+}
+
+/// The PUBLISH with `count` User Properties that have neither name nor value.
+pub(crate) fn with_user_properties(publish: Packet, count: usize) -> Packet {
+    let Packet::Publish(mut publish) = publish else { unreachable!() };
+    let user_properties = vec![(Text::default(), Text::default()); count];
+    let properties = MessageProperties { user_properties, ..MessageProperties::default() };
+    Arc::make_mut(&mut publish.message).properties = Some(Box::new(properties));
+    Packet::Publish(publish)
 }
 
 /// PUBLISH with RETAIN at QoS 1, of a message that is its number.

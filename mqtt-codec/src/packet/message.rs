@@ -40,6 +40,12 @@ impl Message {
             properties: self.properties.as_ref().map(|properties| properties.view()).unwrap_or_default(),
         }
     }
+
+    /// Bytes of topic, payload and properties as they are kept: what a limit of memory has to count.
+    pub fn bytes(&self) -> usize {
+        let properties = self.properties.as_ref().map_or(0, |properties| properties.bytes());
+        self.topic.as_str().len() + self.payload.len() + properties
+    }
 }
 
 /// Properties of a [`Message`] that travel from publisher to subscriber.
@@ -67,6 +73,21 @@ impl MessageProperties {
             correlation_data: self.correlation_data.as_deref(),
             user_properties: UserProperties::new(&self.user_properties),
         }
+    }
+
+    /// Bytes of the properties as they are kept.
+    ///
+    /// A User Property counts more than on the wire, where two empty texts are five bytes: a sender could make
+    /// many of them weigh nothing.
+    pub fn bytes(&self) -> usize {
+        /// The place in the list, and the reference counts beside each text.
+        const USER_PROPERTY: usize = size_of::<(Text, Text)>() + 4 * size_of::<usize>();
+        let user_properties = self.user_properties.iter();
+        size_of::<Self>()
+            + self.content_type.as_ref().map_or(0, |text| text.len())
+            + self.response_topic.as_ref().map_or(0, |topic| topic.as_str().len())
+            + self.correlation_data.as_ref().map_or(0, Bytes::len)
+            + user_properties.map(|(name, value)| USER_PROPERTY + name.len() + value.len()).sum::<usize>()
     }
 }
 

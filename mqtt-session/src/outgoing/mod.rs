@@ -377,7 +377,7 @@ impl Outgoing {
         self.queue.len()
     }
 
-    /// Bytes of topics and payloads in the queue.
+    /// Bytes of the messages in the queue.
     pub(crate) const fn queued_bytes(&self) -> usize {
         self.queue.bytes()
     }

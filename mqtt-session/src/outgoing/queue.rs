@@ -25,7 +25,7 @@ pub(crate) struct Queued {
 
 impl Queued {
     fn bytes(&self) -> usize {
-        self.message.topic.as_str().len() + self.message.payload.len()
+        self.message.bytes() + size_of_val(&*self.subscription_ids)
     }
 
     pub(super) fn is_expired(&self, now: Time) -> bool {

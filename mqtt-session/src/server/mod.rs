@@ -274,7 +274,7 @@ impl ServerSession {
         self.state.outgoing.queued()
     }
 
-    /// Bytes of topics and payloads that wait to be sent.
+    /// Bytes of messages that wait to be sent: topics, payloads and properties.
     pub const fn queued_bytes(&self) -> usize {
         self.state.outgoing.queued_bytes()
     }

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use mqtt_codec::{ConnAck, Message, MessageProperties, Packet, QoS, ReasonCode, Topic, Version};
+use mqtt_codec::{
+    ConnAck, Message, MessageProperties, Packet, QoS, ReasonCode, SubscriptionId, Text, Topic, Version,
+};
 use mqtt_session::{
     ClientConfig, ClientEvent, CloseReason, Delivered, DropReason, Overflow, PublishError, QueueLimits,
     ServerConfig, SubscribeError,
@@ -201,6 +203,31 @@ fn the_queue_counts_bytes_and_is_not_emptied_for_a_message_that_never_fits() {
         pair.reconnect();
         assert_eq!(pair.server.queued_bytes(), 0);
     }
+}
+
+#[test]
+fn properties_and_subscription_identifiers_fill_the_queue_as_well() {
+    let mut pair = offline(QueueLimits { bytes: 10_000, ..QueueLimits::default() });
+    let empty = Text::default();
+    let mut message = Message::clone(&message(""));
+    message.properties = Some(Box::new(MessageProperties {
+        user_properties: vec![(empty.clone(), empty); 50],
+        ..Default::default()
+    }));
+    let message = Arc::new(message);
+    let ids = [SubscriptionId::new(1).unwrap(); 250];
+    let deliver = |pair: &mut Pair| {
+        let mut scratch = Vec::new();
+        let mut outbound =
+            mqtt_session::Outbound::kept(&message, QoS::AtLeastOnce, false, None, &mut scratch);
+        let matched = mqtt_session::Matched { qos: QoS::AtLeastOnce, retain: false, subscription_ids: &ids };
+        pair.server.deliver::<Vec<u8>>(pair.now, &mut outbound, &matched, None)
+    };
+    assert_eq!(deliver(&mut pair), Delivered::Queued);
+    let one = pair.server.queued_bytes();
+    assert!(one > 50 * 64 + 250 * 4, "{one}");
+    while deliver(&mut pair) == Delivered::Queued {}
+    assert_eq!(pair.server.queued(), 10_000 / one);
 }
 
 #[test]
