@@ -1,0 +1,23 @@
+//! The broker against the letter of the standard: bytes over TCP, exact answers.
+//!
+//! Tests are named by the statements that they show, `mqtt_5_0__3_3_1_10_...` for `[MQTT-3.3.1-10]` of 5.0. A file
+//! is a chapter. Statements about time are shown in virtual time, with the core of the broker.
+#![cfg(feature = "net")]
+#![expect(non_snake_case, reason = "tests carry statement ids")]
+
+mod support;
+
+mod clean_start;
+mod connack;
+mod connect;
+mod disconnect;
+mod keep_alive;
+mod ordering;
+mod properties;
+mod publish;
+mod retain;
+mod shared;
+mod subscribe;
+mod topics;
+mod unsubscribe;
+mod will;

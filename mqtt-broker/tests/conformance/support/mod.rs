@@ -1,0 +1,11 @@
+//! The broker under test, clients of raw bytes, and the notation of packets.
+
+pub(crate) mod broker;
+pub(crate) mod client;
+pub(crate) mod virtual_time;
+pub(crate) mod wire;
+
+use mqtt_codec::Version;
+
+pub(crate) const ALL: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
+pub(crate) const V3: [Version; 2] = [Version::V3_1, Version::V3_1_1];
