@@ -11,6 +11,7 @@ mod clean_start;
 mod connack;
 mod connect;
 mod disconnect;
+mod guide;
 mod keep_alive;
 mod ordering;
 mod properties;
