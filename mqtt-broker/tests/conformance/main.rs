@@ -7,12 +7,14 @@
 
 mod support;
 
+mod bad_input;
 mod clean_start;
 mod connack;
 mod connect;
 mod disconnect;
 mod guide;
 mod keep_alive;
+mod limits;
 mod ordering;
 mod properties;
 mod publish;
@@ -20,5 +22,6 @@ mod retain;
 mod shared;
 mod subscribe;
 mod topics;
+mod traps;
 mod unsubscribe;
 mod will;
