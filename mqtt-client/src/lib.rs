@@ -1,4 +1,94 @@
 //! An MQTT 3.1, 3.1.1 and 5.0 client for tokio whose publish means acknowledged and whose streams never deadlock.
+//!
+//! ```text
+//!   Client  Client  Delivery            Subscription     Subscription
+//!      |       |       ^                     ^                ^          handles: any task
+//!      v       v       | stages              | messages       |
+//!   bounded channels   |              bounded buffer   bounded buffer
+//!  ----|-------|-------|---------------------|----------------|-----------------------------
+//!      v       v       |                     |                |          driver: one task,
+//!   +----------------------------------------------------------------+   never waits for a reader
+//!   | ClientSession: QoS, windows, retries, keep alive (mqtt-session) |
+//!   +----------------------------------------------------------------+
+//!        packets |  ^                    connects again after each loss, with pauses and jitter
+//!                v  |
+//!             transport: TCP, or any AsyncRead + AsyncWrite through Dial
+//! ```
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use mqtt_client::{QoS, connect};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = connect("mqtt://127.0.0.1:1883").await?;
+//!     let mut lights = client.subscribe("house/+/light").qos(QoS::AtLeastOnce).await?;
+//!
+//!     // awaiting means that the server has acknowledged it
+//!     client.publish("house/kitchen/light", "on").qos(QoS::AtLeastOnce).await?;
+//!
+//!     // a handle tells of the stages; dropping it does not take the message back
+//!     let mut delivery = client.publish("house/hall/light", "off").qos(QoS::ExactlyOnce).send().await?;
+//!     delivery.taken().await?;
+//!
+//!     for _ in 0..2 {
+//!         let Some(message) = lights.next().await else { break };
+//!         // the same task may publish: nothing waits for this loop
+//!         client.publish("log", message.payload).await?;
+//!     }
+//!
+//!     let left = client.disconnect(Duration::from_secs(5)).await?;
+//!     assert!(left.is_empty());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`connect`] starts the driver on the current runtime. [`Client::new`] gives the driver, a [`Connection`], to whoever
+//! wants to run it; [`Client::with_dialer`] takes a transport of the application's own.
+//!
+//! # What holds
+//!
+//! * **Publishing never needs a reader to make progress**, nor does anything else: a stream that is full, or that
+//!   nobody reads, stops neither the other streams nor acknowledgements, pings and answers. One task may read a stream
+//!   and await a publish for each message, with every buffer at capacity 1.
+//! * **A message of QoS 1 or 2 is acknowledged when it is taken from its stream**, in the order of arrival, so the
+//!   server's window holds back a fast publisher. Only where that would stop another stream that has nothing to read
+//!   are the oldest acknowledged before they are taken; then the stream's limits apply, and what is dropped is counted
+//!   in [`Subscription::dropped`] and [`Client::stats`]. [`SlowReader`] names the policies.
+//! * **Everything is bounded**: what waits to be sent by [`ConnectOptions::queue`], which makes publishing wait; what
+//!   waits to be read by [`ConnectOptions::streams`] and [`ConnectOptions::receive_maximum`].
+//! * **A lost connection is made again**, unless [`ConnectOptions::reconnect_period`] is zero. What was not
+//!   acknowledged is sent again, in order and before what is newer; where the server has no session any more,
+//!   subscriptions are made again first. [`Client::watch_status`] shows it all.
+//! * **A refusal that no waiting heals** (credentials, identifier, version) ends a client that was never accepted;
+//!   later it is shown in the status, and tried again.
+//! * **Two clients with one identifier** throw each other out. The pauses grow, since only a connection that has held
+//!   for long makes them short again, and a warning is logged.
+//!
+//! # Cancel safety
+//!
+//! Every future may be dropped at any await, in `select!` or by a timeout:
+//!
+//! | future | when dropped |
+//! |---|---|
+//! | [`connect`], [`Connection::open`] | the attempt is given up |
+//! | [`Connection::run`] | the client ends; everybody who waits is told |
+//! | [`Publish`] (awaited), [`Publish::send`] | while there is no room the message is not sent; later it is sent all the same |
+//! | [`Delivery`] and its stages | nothing happens to the message |
+//! | [`Subscribe`] (awaited) | the subscription is removed again |
+//! | [`Subscription::next`] | nothing is lost |
+//! | [`Subscription::unsubscribe`] | the stream ends as if dropped |
+//! | [`Client::unsubscribe`] | the request is sent or not |
+//! | [`Client::disconnect`] | once begun it goes on |
+//!
+//! # Where to read next
+//!
+//! [`ConnectOptions`] for what can be chosen, [`Publish`] and [`Delivery`] for sending, [`Subscribe`] and
+//! [`Subscription`] for receiving, [`Status`] for the connection. In the source: `connection/carry.rs` is the loop,
+//! `core/held.rs` decides when acknowledgements are given, `stream/router.rs` which stream a message belongs to. The
+//! protocol itself is in `mqtt-session`.
 
 mod address;
 mod client;
@@ -30,6 +120,12 @@ pub use subscribe::{Subscribe, Subscription};
 pub use will::Will;
 
 pub use mqtt_codec::{
-    MessageProperties, PayloadFormat, QoS, ReasonCode, RetainHandling, Seconds, Topic, TopicFilter, Version,
+    MessageProperties, PayloadFormat, QoS, ReasonCode, RetainHandling, Seconds, Text, Topic, TopicFilter,
+    Version,
 };
-pub use mqtt_session::{CleanStart, CloseReason, Overflow, QueueLimits};
+pub use mqtt_session::{CleanStart, CloseReason, Overflow, QueueLimits, Violation};
+
+/// The programs in the README, which have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -3,6 +3,8 @@
 mod buffer;
 mod owed;
 mod router;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use buffer::{Buffer, Entry};
 pub use buffer::{SlowReader, StreamLimits};
