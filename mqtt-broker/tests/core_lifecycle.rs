@@ -5,7 +5,7 @@ mod sim;
 
 use std::time::Duration;
 
-use mqtt_broker::core::{ConnectionId, Counter, Mail};
+use mqtt_broker::core::{ConnectionId, Counter, Mail, Notice};
 use mqtt_codec::{Connect, Disconnect, Packet, QoS, ReasonCode, Seconds, Version};
 use sim::Sim;
 use sim::packets::{
@@ -146,6 +146,19 @@ fn mqtt_5_0__3_1_2_8_a_will_comes_when_its_client_is_lost_taken_over_silent_or_w
         assert_eq!(sim.count(counter), count, "{counter:?}");
     }
     assert!(sim.is_ended(client));
+}
+
+#[test]
+fn the_log_hears_what_happened_in_the_order_in_which_it_happened() {
+    let mut sim = Sim::new(1);
+    sim.connect_with(connect(Version::V5, "c"), &[]);
+    sim.connect_with(connect(Version::V5, "c"), &[]);
+    let notices = std::iter::from_fn(|| sim.cores[0].poll_notice()).map(|notice| match notice {
+        Notice::Connected { .. } => "connected",
+        Notice::Disconnected { .. } => "disconnected",
+        _ => "something else",
+    });
+    assert_eq!(notices.collect::<Vec<_>>(), ["connected", "disconnected", "connected"]);
 }
 
 #[test]

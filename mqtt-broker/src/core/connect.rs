@@ -57,7 +57,7 @@ impl ShardCore {
         self.hub.set_present(key, true);
         self.counters().add(Counter::ClientsConnected, 1);
         self.counters().add(Counter::PacketsReceived, 1);
-        self.work.notices.push(Notice::Connected {
+        self.work.notices.push_back(Notice::Connected {
             client_id,
             version: connect.version,
             session_present: attached.session_present,
@@ -140,7 +140,7 @@ impl ShardCore {
         self.hub.set_present(key, false);
         self.counters().add(Counter::of(cause), 1);
         self.work.closed.push(Closed { connection: link.connection, output: link.output });
-        self.work.notices.push(Notice::Disconnected { client_id, cause });
+        self.work.notices.push_back(Notice::Disconnected { client_id, cause });
         self.count_clients();
     }
 

@@ -1,5 +1,6 @@
 //! One shard: the clients that live on it, and what they are owed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_session::{CloseReason, Time};
@@ -83,7 +84,7 @@ pub(super) struct Work {
     /// Clients whose output was filled and is to be written.
     pub(super) flush: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
-    pub(super) notices: Vec<Notice>,
+    pub(super) notices: VecDeque<Notice>,
     /// Mail for each other shard.
     pub(super) outboxes: Vec<Vec<Mail>>,
     pub(super) scratch: Vec<u8>,
@@ -166,7 +167,7 @@ impl ShardCore {
         [self.timers.next(), self.sys.next(), self.hub.sweep_at()].into_iter().flatten().min()
     }
 
-    /// The next client whose output is to be written, and the output.
+    /// The next client whose output is to be written, and its connection; see [`ShardCore::output`].
     pub fn poll_flush(&mut self) -> Option<(Slot, ConnectionId)> {
         while let Some(slot) = self.work.flush.pop() {
             if let Some(link) = self.clients.get(slot).and_then(|client| client.link.as_deref())
@@ -188,9 +189,9 @@ impl ShardCore {
         self.work.closed.pop()
     }
 
-    /// The next thing to log.
+    /// The next thing to log, in the order in which it happened.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.work.notices.pop()
+        self.work.notices.pop_front()
     }
 
     /// Whether every client was told that the broker stops.
