@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::handle::BrokerHandle;
 use super::listen;
 use super::shard_loop::{ShardLoop, Shared};
-use crate::config::{Config, Listener};
+use crate::config::{Config, ConfigError, Listener};
 use crate::core::Hub;
 
 /// A broker, before it runs.
@@ -37,15 +37,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
-    /// The address can be reached from other machines, and nothing says who may connect.
-    #[error(
-        "{address} can be reached from other machines and nobody would have to log in; listen on 127.0.0.1, \
-         or set allow_anonymous = true (--allow-anonymous) if that is what you want"
-    )]
-    NotLoopback {
-        /// The address.
-        address: SocketAddr,
-    },
+    /// The configuration contradicts the standard or itself, or is open to other machines unasked.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A thread or its event queue could not be made.
     #[error("cannot start a shard: {0}")]
     Shard(#[source] io::Error),
@@ -81,15 +75,13 @@ impl BrokerBuilder {
     /// # Cancel safety
     /// There is no point at which this waits: dropped before the first poll it has done nothing.
     pub async fn start(self) -> Result<BrokerHandle, StartError> {
+        self.config.check()?;
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for listener in &self.config.listeners {
-            let address = listener.address;
-            if !listener.is_loopback() && !self.config.allow_anonymous {
-                return Err(StartError::NotLoopback { address });
-            }
-            let listener = listen::bind(address).map_err(|source| StartError::Bind { address, source })?;
-            addresses.push(listener.local_addr().map_err(StartError::Shard)?);
+        for &Listener { address } in &self.config.listeners {
+            let refused = |source| StartError::Bind { address, source };
+            let listener = listen::bind(address).map_err(refused)?;
+            addresses.push(listener.local_addr().map_err(refused)?);
             listeners.push(listener);
         }
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
@@ -124,4 +116,19 @@ fn spawn(number: usize, shard: ShardLoop) -> io::Result<oneshot::Receiver<io::Re
         drop(sender.send(result));
     })?;
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_embeds_the_broker_is_refused_what_the_configuration_refuses() {
+        let open = Broker::builder().listen("0.0.0.0:0".parse().expect("an address")).start().await;
+        assert!(matches!(open, Err(StartError::Config(ConfigError::Open { .. }))));
+        let mut config = Config::default();
+        config.session.maximum_packet_size = 0;
+        let empty = Broker::builder().config(config).start().await;
+        assert!(matches!(empty, Err(StartError::Config(ConfigError::PacketSize { size: 0 }))));
+    }
 }

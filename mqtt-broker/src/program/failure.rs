@@ -27,6 +27,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Bind { address, source } => Self::Bind { listener: Listener { address }, source },
+            StartError::Config(error) => Self::Config(error),
             other => Self::Start(other),
         }
     }
