@@ -1,9 +1,12 @@
 //! The handle of a running broker: publish, subscribe in-process, shut down.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use mqtt_codec::{Message, QoS, Seconds, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
@@ -97,6 +100,32 @@ impl BrokerHandle {
         self.shared.hub.connected()
     }
 
+    /// Waits until the broker ends by itself, which it does when one of its threads fails: nobody else can serve the
+    /// clients of that shard. Returns at once when all have ended.
+    ///
+    /// # Errors
+    /// What the system refused to the thread, or that the thread panicked.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if this is dropped while it waits: it can be called again.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        if self.ends.is_empty() {
+            return Ok(());
+        }
+        let ends = &mut self.ends;
+        let (index, end) = poll_fn(|context| {
+            let mut ends = ends.iter_mut().enumerate();
+            let ended = ends.find_map(|(index, end)| match Pin::new(end).poll(context) {
+                Poll::Ready(end) => Some((index, end)),
+                Poll::Pending => None,
+            });
+            ended.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await;
+        self.ends.swap_remove(index);
+        end.unwrap_or_else(|_| Err(io::Error::other("a thread of the broker has panicked")))
+    }
+
     /// Stops the broker: clients of 5.0 get DISCONNECT with Server shutting down, connections are flushed and
     /// closed, at the latest after `limits.linger`. Returns when the last thread has ended.
     ///
@@ -149,5 +178,22 @@ impl Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         self.shared.hub.post(LOCAL_SHARD, &mut vec![Mail::Unsubscribe(self.id)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Broker;
+
+    #[tokio::test]
+    async fn a_broker_whose_thread_panics_ends_and_says_so() {
+        let mut broker = Broker::builder().start().await.expect("a broker without listeners");
+        let filter = TopicFilter::new("t").expect("a good filter");
+        let (sink, ready) = (Box::new(|_| {}), Box::new(|| panic!("the test wants it")));
+        broker.post(Mail::Subscribe { id: LocalId(0), filter, qos: QoS::AtMostOnce, sink, ready });
+        let error = broker.ended().await.expect_err("not of its own will");
+        assert_eq!(error.to_string(), "a thread of the broker has panicked");
+        broker.shutdown().await;
     }
 }

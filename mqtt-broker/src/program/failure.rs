@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Bind { listener: Listener, source: io::Error },
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("the broker has ended, because {0}; its log says more")]
+    Ended(io::Error),
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
@@ -38,7 +40,7 @@ impl Failure {
         eprintln!("mqtt-broker: {self}");
         match self {
             Self::Config(_) | Self::File(_) => ExitCode::from(2),
-            Self::Bind { .. } | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
+            Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }
 }

@@ -13,9 +13,12 @@ use super::signals::Signals;
 pub(super) async fn serve(config: Config) -> Result<ExitCode, Failure> {
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
-    let handle = Broker::builder().config(config).start().await?;
+    let mut handle = Broker::builder().config(config).start().await?;
     super::say(&greeting(handle.addresses()));
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        end = handle.ended() => return end.map(|()| ExitCode::SUCCESS).map_err(Failure::Ended),
+    }
     tokio::select! {
         () = handle.shutdown() => Ok(ExitCode::SUCCESS),
         () = signals.next() => std::process::exit(130),
