@@ -68,6 +68,33 @@ async fn a_keep_alive_of_zero_never_pings() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_takes_no_byte_any_more_is_left_even_without_keep_alive() {
+    let (pipes, mut server) = server(Version::V3_1_1, 64);
+    let (client, _driver) = start(options(Version::V3_1_1, "me").keep_alive(Duration::ZERO), pipes);
+    let _peer = server.connected(false).await;
+    let delivery = client.publish("a", vec![0; 100_000]).send().await.unwrap();
+    assert_eq!(lost(&client).await, CloseReason::Transport);
+    assert_eq!(within(delivery).await, Err(PublishError::Lost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_upload_over_a_slow_link_is_not_taken_for_a_dead_server() {
+    let (pipes, mut server) = server(Version::V3_1_1, 20_000);
+    let options = options(Version::V3_1_1, "me").keep_alive(Duration::from_secs(5));
+    let (client, _driver) = start(options, pipes);
+    let mut peer = server.connected(false).await;
+    let delivery = client.publish("a", vec![0; 1_000_000]).send().await.unwrap();
+    let mut taken = 0;
+    while taken < 1_000_000 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        taken += peer.take(20_000).await;
+    }
+    assert_eq!(within(delivery).await, Ok(ReasonCode::Success));
+    assert!(client.status().is_connected());
+    assert_eq!(client.stats().connections, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_that_are_no_packet_end_the_connection_with_the_reason_that_v5_has_for_it() {
     for version in Version::ALL {
         let (pipes, mut server) = server(version, 64);

@@ -90,6 +90,12 @@ impl Peer {
         super::within(self.next()).await.expect("the client has closed the connection")
     }
 
+    /// Takes up to `count` bytes of what the client has sent, without looking at them.
+    pub(crate) async fn take(&mut self, count: usize) -> usize {
+        let mut bytes = vec![0; count];
+        super::within(self.stream.read(&mut bytes)).await.unwrap()
+    }
+
     /// Waits until the client closes the connection. Packets before that are an error.
     pub(crate) async fn closed(&mut self) {
         let packet = super::within(self.next()).await;
