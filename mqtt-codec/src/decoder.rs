@@ -78,7 +78,10 @@ impl Decoder {
 
     /// Reads the first packet in `input`: `None` until it is complete, else the packet and its length.
     ///
-    /// For callers that keep framing and decoding together; see [`Decoder::frame_len`] and [`Decoder::decode`].
+    /// For callers that keep framing and decoding together.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::frame_len`] and [`Decoder::decode`].
     #[inline]
     pub fn decode_next<'a>(
         &'a mut self,
