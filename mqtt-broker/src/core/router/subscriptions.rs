@@ -93,22 +93,6 @@ impl Subscriptions {
         Some(left.options)
     }
 
-    /// Removes the subscriptions of a Session that ends, and returns how many there were.
-    ///
-    /// The index does not know which filters a Session has; the Session does, in the form in which it
-    /// subscribed: `$share/GROUP/FILTER` for the shared ones.
-    pub fn remove_session<'f>(
-        &mut self,
-        session: SessionKey,
-        filters: impl IntoIterator<Item = &'f str>,
-    ) -> usize {
-        let remove = |filter: &str| match split_share(filter) {
-            Some((group, filter)) => self.unsubscribe_shared(group, filter, session),
-            None => self.unsubscribe(filter, session),
-        };
-        filters.into_iter().filter_map(remove).count()
-    }
-
     /// Visits each match of the topic: every subscription whose filter matches, and every share group whose filter
     /// does. Allocates nothing unless the topic and some filter are more than 16 levels deep.
     pub fn matches(&self, topic: &str, mut visit: impl FnMut(Matched)) {
@@ -181,9 +165,4 @@ fn options_of(matched: Matched) -> SubscriptionOptions {
 /// In a valid filter these characters are always a whole level.
 pub(super) fn has_wildcard(filter: &str) -> bool {
     filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))
-}
-
-/// ShareName and Topic Filter of `$share/NAME/FILTER`.
-fn split_share(filter: &str) -> Option<(&str, &str)> {
-    filter.strip_prefix("$share/")?.split_once('/')
 }
