@@ -55,6 +55,9 @@ pub enum Notice {
     },
 }
 
+/// Bytes of the match cache for each entry that it may have: a topic and about ten targets. Topics with more take the
+/// room of others.
+const CACHED_BYTES: usize = 256;
 /// Buffers of outputs that are kept for the next that needs one.
 const POOL: usize = 256;
 /// A buffer that has grown beyond this is not kept.
@@ -118,7 +121,7 @@ impl ShardCore {
     pub fn new(shard: u16, hub: Arc<Hub>) -> Self {
         let limits = CacheLimits {
             entries: hub.config().limits.match_cache,
-            bytes: hub.config().limits.match_cache * 256,
+            bytes: hub.config().limits.match_cache.saturating_mul(CACHED_BYTES),
         };
         let seed = hub.seed();
         let work = Work { outboxes: (0..hub.shards()).map(|_| Vec::new()).collect(), ..Work::default() };
