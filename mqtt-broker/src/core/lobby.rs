@@ -45,6 +45,7 @@ pub struct Refusal {
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Why {
     /// The bytes are no CONNECT.
     #[error("{0}")]

@@ -10,6 +10,7 @@ use super::local::{LocalId, LocalSink};
 use super::router::{SessionKey, SubscriptionOptions};
 
 /// One thing for another shard.
+#[non_exhaustive]
 pub enum Mail {
     /// A message for sessions of the receiving shard: each with the options of its subscriptions that match.
     Deliver(Box<Forwarded>),

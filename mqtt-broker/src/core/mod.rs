@@ -40,5 +40,5 @@ pub use local::{LocalId, LocalMessage, LocalSink};
 pub use mail::{Forwarded, Mail};
 pub use output::Output;
 pub use shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
-pub use stats::{Counter, Counters, DisconnectCause};
+pub use stats::{Counter, Counters};
 pub use store::{MemoryStore, Record, Store};

@@ -2,10 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mqtt_codec::ReasonCode;
+use mqtt_session::CloseReason;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
         /// What is counted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
         #[repr(usize)]
         pub enum Counter {
             $($(#[$doc])* $name,)*
@@ -68,20 +72,16 @@ counters! {
     DisconnectedByBroker "clients/ended/broker",
 }
 
-/// Why a connection ended, as it is counted and logged.
-pub type DisconnectCause = mqtt_session::CloseReason;
-
 impl Counter {
     /// Under which counter the end of a connection falls.
-    pub const fn of(cause: DisconnectCause) -> Self {
-        use mqtt_session::CloseReason as Cause;
-        match cause {
-            Cause::Peer(_) => Self::DisconnectedByClient,
-            Cause::KeepAlive => Self::DisconnectedKeepAlive,
-            Cause::Malformed(_) => Self::DisconnectedMalformed,
-            Cause::Violation(_) => Self::DisconnectedViolation,
-            Cause::Local(mqtt_codec::ReasonCode::SessionTakenOver) => Self::DisconnectedTakenOver,
-            Cause::Local(_) => Self::DisconnectedByBroker,
+    pub const fn of(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Peer(_) => Self::DisconnectedByClient,
+            CloseReason::KeepAlive => Self::DisconnectedKeepAlive,
+            CloseReason::Malformed(_) => Self::DisconnectedMalformed,
+            CloseReason::Violation(_) => Self::DisconnectedViolation,
+            CloseReason::Local(ReasonCode::SessionTakenOver) => Self::DisconnectedTakenOver,
+            CloseReason::Local(_) => Self::DisconnectedByBroker,
             _ => Self::DisconnectedTransport,
         }
     }
