@@ -215,6 +215,26 @@ fn a_deadline_that_was_passed_over_does_not_hold_up_later_ones() {
 }
 
 #[test]
+fn keep_alive_holds_again_for_a_client_that_was_not_read_from_for_a_while() {
+    let mut sim = Sim::with(1, |config| config.limits.output = 100);
+    let client = sim.connect(Connect { keep_alive: 10, ..connect(Version::V5, "c") });
+    sim.set_room(client, 0);
+    let messages: Vec<Packet> =
+        (1..1_000).map(|number| publish("t", "x", QoS::AtLeastOnce, number)).collect();
+    sim.send(client, &messages);
+    assert!(!sim.wants_read(client));
+    sim.advance(HOUR);
+    assert!(!sim.is_ended(client), "it may have sent what was not read");
+    sim.set_room(client, usize::MAX);
+    sim.run();
+    assert!(sim.wants_read(client));
+    sim.advance(14 * SECOND);
+    assert!(!sim.is_ended(client));
+    sim.advance(SECOND);
+    assert_eq!(disconnect_reason(&sim.receive(client)), Some(ReasonCode::KeepAliveTimeout));
+}
+
+#[test]
 fn shutting_down_tells_every_client_and_lets_nobody_in() {
     let mut sim = Sim::new(3);
     let new: Vec<_> =

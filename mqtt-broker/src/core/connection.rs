@@ -8,6 +8,9 @@ use super::router::SessionKey;
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
 
+/// Storage that the beginning of a packet may keep.
+const UNREAD: usize = 4 << 10;
+
 impl ShardCore {
     /// Bytes that a client has sent. What is not a whole packet is kept until the rest is there.
     pub fn handle_bytes(&mut self, now: Time, slot: Slot, bytes: &[u8]) {
@@ -29,6 +32,7 @@ impl ShardCore {
                 unread = Vec::new();
             } else {
                 unread.drain(..result.consumed);
+                unread.shrink_to(UNREAD);
             }
             reader.unread = unread;
             result
@@ -100,15 +104,18 @@ impl ShardCore {
         let Some(client) = self.clients.get_key(key) else { return };
         let Some(link) = client.link.as_deref_mut() else { return };
         link.reader = Some(reader);
+        // who was not read from had no deadline, and has one again
+        let resumed = link.throttled && !handled.throttled;
         link.throttled = handled.throttled;
         if let Some(error) = handled.error {
             client.session.handle_malformed(error);
         }
         let closing = client.session.close_reason().is_some();
-        if closing {
-            self.handle_session(now, slot);
-        } else if !handled.silent {
+        if !closing && !handled.silent {
             self.mark(slot);
+        }
+        if closing || resumed {
+            self.handle_session(now, slot);
         }
     }
 
