@@ -82,6 +82,20 @@ fn mqtt_5_0__3_2_2_19_and_mqtt_5_0__3_2_2_20_connack_fits_into_the_clients_maxim
 }
 
 #[test]
+fn mqtt_5_0__3_1_2_24_where_no_connack_fits_the_connection_ends_without_one() {
+    let broker = TestBroker::start();
+    let mut reader = broker.client(V5, "reader");
+    reader.ask("82: 0001 [] <#> 00", "90: 0001 [] 00");
+    for limit in ["0000000C", "00000005", "00000001"] {
+        broker.refuses(V5, &format!("10: <MQTT> 05 02 0000 [27 {limit}] <c>; 30: <a> [] 'x'"), "");
+    }
+    // an identifier that was given has to be told
+    broker.refuses(V5, "10: <MQTT> 05 02 0000 [27 00000014] <>", "");
+    reader.quiet();
+    assert_eq!(broker.handle.connected(), 1);
+}
+
+#[test]
 fn the_limits_in_connack_are_those_of_the_configuration() {
     let broker = TestBroker::with(|config| {
         config.session.receive_maximum = std::num::NonZeroU16::MAX;

@@ -240,7 +240,7 @@ fn mqtt_5_0__3_1_2_29_a_client_that_wants_no_problem_information_gets_codes_alon
 }
 
 #[test]
-fn a_connect_that_comes_byte_by_byte_is_the_same_connect() {
+fn mqtt_3_1_1__7_1_1_1_and_mqtt_5_0__4_2_0_1_tcp_is_served_as_a_stream_of_bytes() {
     let broker = TestBroker::start();
     for version in ALL {
         let mut client = broker.open(version);

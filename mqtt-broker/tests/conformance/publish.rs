@@ -219,3 +219,34 @@ fn an_empty_payload_is_a_payload() {
         reader.expect("30: <a> ~; 32: <a> 0001 ~");
     }
 }
+
+#[test]
+fn topics_and_payloads_of_any_length_arrive_as_they_were_sent() {
+    let broker = TestBroker::start();
+    for version in ALL {
+        let mut readers = ALL.map(|version| {
+            let mut reader = broker.client(version, &format!("reader {version}"));
+            reader.ask("82: 0001 ~ <#> 01", "90: 0001 ~ 01");
+            reader
+        });
+        let mut publisher = broker.client(version, "publisher");
+        // around the lengths at which the Remaining Length grows, and at which payloads are shared and not copied
+        for length in [0, 1, 119, 120, 121, 127, 128, 2_047, 2_048, 2_049, 16_376, 16_377, 65_536, 1_000_000]
+        {
+            let payload: String = (0..length).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
+            let packet = format!("30: <a> ~ '{payload}'");
+            publisher.send(&packet);
+            readers.iter_mut().for_each(|reader| reader.expect(&packet));
+        }
+        for length in [65_535, 65_534, 1] {
+            let topic = "t".repeat(length);
+            let packet = format!("31: <{topic}> ~ 'x'");
+            publisher.send(&packet);
+            readers.iter_mut().for_each(|reader| reader.expect(&packet.replace("31:", "30:")));
+            publisher.ask(&format!("82: 0001 ~ <{topic}> 00"), &format!("90: 0001 ~ 00; {packet}"));
+            publisher.send(&format!("A2: 0002 ~ <{topic}>; 31: <{topic}> ~"));
+            publisher.packet();
+            readers.iter_mut().for_each(|reader| reader.expect(&format!("30: <{topic}> ~")));
+        }
+    }
+}
