@@ -240,6 +240,20 @@ fn mqtt_5_0__3_1_2_29_a_client_that_wants_no_problem_information_gets_codes_alon
 }
 
 #[test]
+fn what_3_1_disregards_in_connect_is_disregarded_for_3_1() {
+    let broker = TestBroker::start();
+    // the reserved flag, Will QoS and Will Retain without a Will, user name and password that are not there
+    for flags in ["03", "1A", "22", "82", "C2"] {
+        let mut client = broker.send(V3_1, &format!("10: <MQIsdp> 03 {flags} 0000 <c>"));
+        client.expect(&connack(V3_1, false));
+        client.disconnect();
+    }
+    // but not Will QoS 3, or a password without a user name
+    broker.refuses(V3_1, "10: <MQIsdp> 03 1E 0000 <c> <will> <x>", "");
+    broker.refuses(V3_1, "10: <MQIsdp> 03 42 0000 <c> <secret>", "");
+}
+
+#[test]
 fn mqtt_3_1_1__7_1_1_1_and_mqtt_5_0__4_2_0_1_tcp_is_served_as_a_stream_of_bytes() {
     let broker = TestBroker::start();
     for version in ALL {

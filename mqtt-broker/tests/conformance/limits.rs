@@ -135,6 +135,25 @@ fn retained_messages_beyond_the_limit_are_routed_but_not_kept() {
 }
 
 #[test]
+fn a_retained_message_beyond_the_limit_of_bytes_leaves_no_older_one_of_its_topic() {
+    for version in ALL {
+        let broker = TestBroker::with(|config| config.limits.retained_bytes = 100);
+        let mut client = broker.client(version, "c");
+        client.send("31: <a> ~ 'small'; 31: <b> ~ 'small'");
+        client.send(&format!("31: <a> ~ '{}'", "x".repeat(200)));
+        client.quiet();
+        client.ask("82: 0001 ~ <+> 00", "90: 0001 ~ 00");
+        assert_eq!(client.messages(), [(0x31, "small".to_owned())]);
+        // there is room again
+        client.ask("82: 0001 ~ <b> 00", "90: 0001 ~ 00; 31: <b> ~ 'small'");
+        client.send("31: <c> ~ 'small'");
+        client.expect("30: <c> ~ 'small'");
+        client.ask("82: 0002 ~ <c> 00", "90: 0002 ~ 00; 31: <c> ~ 'small'");
+        assert_eq!(broker.count(Counter::RetainedRefused), 1);
+    }
+}
+
+#[test]
 fn a_full_queue_refuses_the_newest_message_or_gives_up_the_oldest() {
     for (overflow, kept) in [(Overflow::DropNewest, ["1", "2"]), (Overflow::DropOldest, ["3", "4"])] {
         let broker = TestBroker::with(|config| {

@@ -206,6 +206,10 @@ fn the_reason_code_of_an_acknowledgement_tells_what_became_of_the_message() {
     let mut reader = broker.client(V5, "reader");
     reader.ask("82: 0001 [] <somebody> 00", "90: 0001 [] 00");
     client.ask("32: <somebody> 0001 [] 'x'", "40: 0001");
+    assert_eq!(broker.count(Counter::PublishReceived), 5);
+    assert_eq!(broker.count(Counter::PublishUnmatched), 2);
+    assert_eq!(broker.count(Counter::PublishRefused), 2);
+    assert_eq!(broker.count(Counter::PublishSent), 1);
 }
 
 #[test]

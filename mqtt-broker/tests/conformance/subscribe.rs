@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use mqtt_broker::core::Counter;
 use mqtt_codec::Version::{self, V3_1, V3_1_1, V5};
 
 use crate::support::ALL;
@@ -54,6 +55,7 @@ fn mqtt_3_1_1__3_8_4_5_and_mqtt_5_0__3_8_4_7_a_filter_that_is_refused_leaves_the
         client.ask("82: 0001 ~ <a> 01 <$share/x> 01 <b> 00 <$share//x> 00 <$share/+/x> 02", &answer);
         client.ask("30: <a> ~ 'x'; 30: <b> ~ 'y'", "30: <a> ~ 'x'; 30: <b> ~ 'y'");
     }
+    assert_eq!(broker.count(Counter::SubscriptionsRefused), 9);
 }
 
 #[test]
@@ -172,6 +174,14 @@ fn a_subscription_identifier_belongs_to_the_session() {
     client.cut();
     let mut client = broker.resume(V5, "c", true);
     client.ask("30: <a> [] 'x'", "30: <a> [0B 07] 'x'");
+    // and ends with its subscription
+    client.ask("A2: 0002 [] <a>; 82: 0003 [] <a> 00", "B0: 0002 [] 00; 90: 0003 [] 00");
+    client.ask("30: <a> [] 'x'", "30: <a> [] 'x'");
+    client.ask("82: 0004 [0B 08] <a> 00", "90: 0004 [] 00");
+    client.disconnect();
+    let mut client = broker.client(V5, "c");
+    client.ask("82: 0005 [] <a> 00", "90: 0005 [] 00");
+    client.ask("30: <a> [] 'x'", "30: <a> [] 'x'");
 }
 
 #[test]
