@@ -311,3 +311,19 @@ fn a_broker_out_of_files_accepts_again_when_it_has_some() {
     program.kill().unwrap();
     program.wait().unwrap();
 }
+
+#[test]
+fn a_flood_of_strangers_is_taken_in_by_all_listeners() {
+    const STRANGERS: usize = 300;
+    let broker = start(1, |config| config.listeners.push(Listener { address: LOOPBACK }));
+    let mut client = broker.connect(connect(Version::V5, "client"));
+    let addresses = broker.handle.addresses().to_vec();
+    let mut strangers: Vec<Peer> =
+        (0..STRANGERS).map(|number| Peer::open(addresses[number % addresses.len()])).collect();
+    client.ping();
+    for (number, stranger) in strangers.drain(..).enumerate() {
+        stranger.introduce(connect(Version::V5, &format!("stranger{number}"))).ping();
+    }
+    broker.wait_for_connected(&mut client, 1);
+    broker.shut_down();
+}

@@ -36,6 +36,12 @@ pub(super) enum Place {
     Closing { output: Box<Output>, shut: bool },
 }
 
+impl Place {
+    pub(super) const fn is_lobby(&self) -> bool {
+        matches!(self, Self::Lobby(_))
+    }
+}
+
 /// A slab of connections. An id that was given is never given again.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
@@ -101,7 +107,7 @@ impl Connections {
     /// Connections that have not sent CONNECT.
     pub(super) fn strangers(&self) -> Vec<ConnectionId> {
         let connections = self.entries.iter().flatten();
-        let strangers = connections.filter(|connection| matches!(connection.place, Place::Lobby(_)));
+        let strangers = connections.filter(|connection| connection.place.is_lobby());
         strangers.map(|connection| connection.id).collect()
     }
 
@@ -117,6 +123,13 @@ pub(super) struct Deadlines(std::collections::VecDeque<(Time, ConnectionId)>);
 impl Deadlines {
     pub(super) fn push(&mut self, at: Time, id: ConnectionId) {
         self.0.push_back((at, id));
+    }
+
+    /// Forgets the next deadlines as long as nothing waits for them.
+    pub(super) fn forget(&mut self, mut is_over: impl FnMut(ConnectionId) -> bool) {
+        while self.0.front().is_some_and(|(_, id)| is_over(*id)) {
+            self.0.pop_front();
+        }
     }
 
     pub(super) fn next(&self) -> Option<Time> {

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mio::net::TcpListener;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 1_024;
+/// Silence after which the kernel asks the other end whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(120);
 
 /// Opens a listening socket. What is set on it, accepted sockets inherit.
 pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
@@ -15,6 +18,8 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     // a restart must not wait for connections of the run before
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
+    // a client without keep alive whose machine is gone would stay for ever
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -140,6 +140,10 @@ impl ShardLoop {
         while let Some(id) = self.linger_deadlines.pop(now) {
             self.drop_connection(now, id);
         }
+        // most connections keep theirs, and nobody is woken for nothing
+        let connections = &mut self.connections;
+        self.lobby_deadlines.forget(|id| connections.get(id).is_none_or(|known| !known.place.is_lobby()));
+        self.linger_deadlines.forget(|id| connections.get(id).is_none());
     }
 
     /// A client identifier that nobody has and whose home is this shard, so that the connection need not move.

@@ -19,6 +19,8 @@ const EVENTS: usize = 1_024;
 const READ_BUFFER: usize = 64 << 10;
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections accepted at once: clients are not to wait for a flood of strangers.
+const ACCEPTS: usize = 256;
 const WAKER: Token = Token(FIRST_TOKEN - 1);
 
 /// A connection on its way to the shard where its client lives.
@@ -56,7 +58,10 @@ pub(super) struct ShardLoop {
     pub(super) unread: Vec<ConnectionId>,
     pub(super) buffer: Box<[u8]>,
     pub(super) assigned_ids: u64,
+    /// When accepting goes on that had to pause.
     accept_at: Option<Time>,
+    /// Whether a listener may have more than were accepted at once.
+    accept_more: bool,
     /// When a broker that stops no longer waits for its clients.
     stop_at: Option<Time>,
 }
@@ -84,6 +89,7 @@ impl ShardLoop {
             buffer: vec![0; READ_BUFFER].into(),
             assigned_ids: 0,
             accept_at: None,
+            accept_more: false,
             stop_at: None,
         })
     }
@@ -116,8 +122,11 @@ impl ShardLoop {
                 token => self.handle_event(now, token, event),
             }
         }
-        if self.accept_at.is_some_and(|at| at <= now) {
+        let due = self.accept_at.is_some_and(|at| at <= now);
+        if due {
             self.accept_at = None;
+        }
+        if std::mem::take(&mut self.accept_more) || due {
             (0..self.listeners.len()).for_each(|index| self.accept(now, index));
         }
         self.receive(now);
@@ -149,12 +158,12 @@ impl ShardLoop {
         }
     }
 
-    /// Takes in all connections that wait.
+    /// Takes in connections that wait, up to [`ACCEPTS`].
     fn accept(&mut self, now: Time, index: usize) {
         if self.shared.hub.is_stopping() || self.accept_at.is_some() {
             return;
         }
-        loop {
+        for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get(index) else { return };
             match listener.accept() {
                 Ok((socket, _)) => self.admit(now, Stream::Tcp(socket)),
@@ -168,6 +177,7 @@ impl ShardLoop {
                 }
             }
         }
+        self.accept_more = true;
     }
 
     /// Takes connections that other shards have sent here.
@@ -195,7 +205,8 @@ impl ShardLoop {
     /// How long the next poll may wait.
     fn timeout(&self, now: Time) -> Option<Duration> {
         // the shard that ends a congestion wakes the others
-        if self.core.has_work() || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
+        let more = self.core.has_work() || self.accept_more;
+        if more || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
             return Some(Duration::ZERO);
         }
         let deadlines = [
