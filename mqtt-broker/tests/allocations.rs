@@ -37,8 +37,9 @@ fn connect(core: &mut ShardCore, client_id: u8) -> Slot {
         panic!("CONNECT conforms");
     };
     let connection = ConnectionId(u64::from(client_id));
-    let slot =
-        core.connect(Time::ZERO, NewConnection { connection, connect, assigned: false, decoder, unread });
+    let slot = core
+        .connect(Time::ZERO, NewConnection { connection, connect, assigned: false, decoder, unread })
+        .unwrap();
     turn(core);
     slot
 }

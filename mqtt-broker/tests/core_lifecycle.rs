@@ -5,7 +5,7 @@ mod sim;
 
 use std::time::Duration;
 
-use mqtt_broker::core::{ConnectionId, Counter, Mail, Notice};
+use mqtt_broker::core::{ConnectionId, Counter, Mail, Notice, Why};
 use mqtt_codec::{Connect, Disconnect, Packet, QoS, ReasonCode, Seconds, Version};
 use sim::Sim;
 use sim::packets::{
@@ -146,6 +146,27 @@ fn mqtt_5_0__3_1_2_8_a_will_comes_when_its_client_is_lost_taken_over_silent_or_w
         assert_eq!(sim.count(counter), count, "{counter:?}");
     }
     assert!(sim.is_ended(client));
+}
+
+#[test]
+fn clients_without_a_session_are_refused_where_there_are_as_many_as_the_limit() {
+    for (version, code) in
+        [(Version::V3_1_1, b"\x20\x02\x00\x03".as_slice()), (Version::V5, b"\x20\x03\x00\x97\x00")]
+    {
+        let mut sim = Sim::with(1, |config| config.limits.sessions = 2);
+        let away = sim.connect(connect_kept(version, "away"));
+        sim.cut(away);
+        sim.run();
+        let there = sim.connect(connect(version, "there"));
+        let refusal = sim.try_connect(connect(version, "third"), &[]).unwrap_err();
+        assert_eq!(refusal.reply, code);
+        assert_eq!(refusal.why, Why::Refused(ReasonCode::QuotaExceeded));
+        sim.connect(connect_kept(version, "away"));
+        assert_eq!((sim.hub.sessions(), sim.hub.connected()), (2, 2), "who has a session may come back");
+        sim.cut(there);
+        sim.run();
+        sim.connect(connect(version, "third"));
+    }
 }
 
 #[test]

@@ -327,3 +327,25 @@ fn a_flood_of_strangers_is_taken_in_by_all_listeners() {
     broker.wait_for_connected(&mut client, 1);
     broker.shut_down();
 }
+
+#[test]
+fn a_client_that_finds_no_room_for_a_session_is_told_and_gives_its_place_back() {
+    let broker = start(2, |config| {
+        config.limits.sessions = 1;
+        config.limits.half_open = 1;
+    });
+    let mut first = broker.connect(connect(Version::V5, "first"));
+    for number in 0..20 {
+        let mut refused = Peer::open(broker.address);
+        refused.send(&[Packet::Connect(connect(Version::V5, &format!("c{number}")))]);
+        let answer = refused.next();
+        assert!(
+            matches!(&answer, Some(Packet::ConnAck(connack)) if connack.reason == ReasonCode::QuotaExceeded),
+            "{answer:?}"
+        );
+        assert_eq!(refused.next(), None);
+    }
+    assert_eq!(broker.handle.count(Counter::ClientsRefused), 20);
+    first.ping();
+    broker.shut_down();
+}

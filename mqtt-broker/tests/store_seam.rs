@@ -76,8 +76,9 @@ impl Bench {
             panic!("CONNECT conforms");
         };
         let connection = ConnectionId(1);
-        let slot =
-            core.connect(Time::ZERO, NewConnection { connection, connect, assigned: false, decoder, unread });
+        let slot = core
+            .connect(Time::ZERO, NewConnection { connection, connect, assigned: false, decoder, unread })
+            .unwrap();
         Self { core, store, slot, now: Time::ZERO }
     }
 

@@ -95,6 +95,7 @@ struct ConfigTable {
 #[serde(remote = "Limits", default = "Limits::default", deny_unknown_fields)]
 struct LimitsTable {
     connections: usize,
+    sessions: usize,
     half_open: usize,
     #[serde(deserialize_with = "duration")]
     connect_timeout: Duration,

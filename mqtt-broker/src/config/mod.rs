@@ -93,6 +93,9 @@ pub enum ConfigError {
 pub struct Limits {
     /// Connections at once. Default 100,000; the limit of open files is usually lower.
     pub connections: usize,
+    /// Sessions, connected or not. Default 1,000,000: many more than connections, since clients may keep theirs for
+    /// ever; beyond it only clients with a session can connect.
+    pub sessions: usize,
     /// Connections of one shard that have not sent CONNECT. Default 4,096, so that strangers cannot use up the rest.
     pub half_open: usize,
     /// How long CONNECT may take. Default 10 s.
@@ -123,6 +126,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 100_000,
+            sessions: 1_000_000,
             half_open: 4_096,
             connect_timeout: Duration::from_secs(10),
             connect_packet_size: 256 << 10,

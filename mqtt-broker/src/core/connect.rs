@@ -4,6 +4,7 @@ use mqtt_codec::{Connect, Decoder, ReasonCode, Text};
 use mqtt_session::{CloseReason, ServerEvent, ServerSession, Time};
 
 use super::clients::{Link, Reader};
+use super::lobby::Refusal;
 use super::output::Output;
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
@@ -26,7 +27,10 @@ pub struct NewConnection {
 
 impl ShardCore {
     /// Attaches the connection to the client's session; a connection that the client already has is taken over.
-    pub fn connect(&mut self, now: Time, new: NewConnection) -> Slot {
+    ///
+    /// # Errors
+    /// What to tell a client that would need a new session where there are `limits.sessions`.
+    pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
         let NewConnection { connection, connect, assigned, mut decoder, unread } = new;
         if let Some(old) = self.clients.find(&connect.client_id) {
             self.take_over(now, old);
@@ -35,6 +39,9 @@ impl ShardCore {
         // looked up again: taking over may have ended the session
         let slot = match self.clients.find(&connect.client_id) {
             Some(slot) => slot,
+            None if self.hub.sessions() >= config.limits.sessions as u64 => {
+                return Err(Refusal::new(connect.version, ReasonCode::QuotaExceeded));
+            }
             None => self.clients.insert(&connect.client_id, ServerSession::new(&config.session)),
         };
         decoder.set_max_packet_size(config.session.maximum_packet_size);
@@ -46,7 +53,7 @@ impl ShardCore {
             throttled: false,
             starved: false,
         };
-        let Some(client) = self.clients.get(slot) else { return slot };
+        let Some(client) = self.clients.get(slot) else { return Ok(slot) };
         let assigned: Option<Text> = assigned.then(|| connect.client_id.clone());
         let attached = client.session.attach(now, &connect.view(), assigned, &config.session);
         if !attached.session_present {
@@ -67,7 +74,7 @@ impl ShardCore {
         if !unread.is_empty() {
             self.handle_bytes(now, slot, &unread);
         }
-        slot
+        Ok(slot)
     }
 
     /// [MQTT-3.1.4-3] the older connection is told and ends, as if it was lost.

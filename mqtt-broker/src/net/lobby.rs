@@ -43,7 +43,10 @@ impl ShardLoop {
         match verdict {
             Verdict::More => {}
             Verdict::Connect { connect, decoder, unread } => self.welcome(now, id, connect, decoder, unread),
-            Verdict::Refuse(refusal) => self.refuse(now, id, refusal),
+            Verdict::Refuse(refusal) => {
+                self.half_open -= 1;
+                self.refuse(now, id, refusal);
+            }
         }
     }
 
@@ -66,12 +69,7 @@ impl ShardLoop {
         let home = self.shared.hub.home(&connect.client_id);
         self.half_open -= 1;
         if home == self.shard {
-            let new = NewConnection { connection: id, connect, assigned, decoder, unread };
-            let slot = self.core.connect(now, new);
-            if let Some(connection) = self.connections.get(id) {
-                connection.place = Place::Client(slot);
-            }
-            return self.settle(now);
+            return self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
         }
         let Some(mut connection) = self.connections.remove(id) else { return };
         if let Err(error) = connection.stream.deregister(self.poll.registry()) {
@@ -104,10 +102,19 @@ impl ShardLoop {
             self.connections.remove(id);
             return self.shared.hub.give_connection();
         }
-        let slot =
-            self.core.connect(now, NewConnection { connection: id, connect, assigned, decoder, unread });
-        if let Some(connection) = self.connections.get(id) {
-            connection.place = Place::Client(slot);
+        self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
+    }
+
+    /// Gives a connection to its client, or says why not.
+    fn attach(&mut self, now: Time, new: NewConnection) {
+        let id = new.connection;
+        match self.core.connect(now, new) {
+            Ok(slot) => {
+                if let Some(connection) = self.connections.get(id) {
+                    connection.place = Place::Client(slot);
+                }
+            }
+            Err(refusal) => self.refuse(now, id, refusal),
         }
         self.settle(now);
     }
@@ -117,7 +124,6 @@ impl ShardLoop {
         if let Some(connection) = self.connections.get(id) {
             tracing::info!(peer = connection.stream.peer(), "connection refused: {}", refusal.why);
         }
-        self.half_open -= 1;
         let mut output = Output::new(usize::MAX);
         mqtt_codec::Sink::put(&mut output, &refusal.reply);
         self.close(now, id, output);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mqtt_broker::config::Config;
 use mqtt_broker::core::{
-    Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, ShardCore, Slot, Verdict,
+    Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, Refusal, ShardCore, Slot, Verdict,
 };
 use mqtt_codec::{Connect, Decoder, Packet, Version};
 use mqtt_session::Time;
@@ -112,6 +112,10 @@ impl Sim {
 
     /// Connects with bytes behind CONNECT, in the shard where the client lives.
     pub(crate) fn connect_with(&mut self, connect: Connect, behind: &[u8]) -> ConnectionId {
+        self.try_connect(connect, behind).expect("room for a session")
+    }
+
+    pub(crate) fn try_connect(&mut self, connect: Connect, behind: &[u8]) -> Result<ConnectionId, Refusal> {
         let version = connect.version;
         let mut bytes = Vec::new();
         Packet::Connect(connect).encode(version, &mut bytes).unwrap();
@@ -125,12 +129,12 @@ impl Sim {
         let connection = ConnectionId(self.connections);
         let shard = usize::from(self.hub.home(&connect.client_id));
         let new = NewConnection { connection, connect, assigned: false, decoder, unread };
-        let slot = self.cores[shard].connect(self.now, new);
+        let slot = self.cores[shard].connect(self.now, new)?;
         let decoder = Decoder::client(version, u32::MAX);
         let peer =
             Peer { shard, slot, version, decoder, received: Vec::new(), room: usize::MAX, ended: false };
         self.peers.insert(connection, peer);
-        connection
+        Ok(connection)
     }
 
     /// Sends packets in one piece, without a turn.

@@ -49,7 +49,7 @@ impl World {
         let id = PeerId(self.peers.len());
         let connection = ConnectionId(id.0 as u64);
         let new = NewConnection { connection, connect, assigned: false, decoder, unread };
-        let slot = self.core.connect(self.now, new);
+        let slot = self.core.connect(self.now, new).expect("room for a session");
         self.peers.push(Peer { version, slot, received: Vec::new(), open: true });
         self.turn();
         self.expect(id, connack);
