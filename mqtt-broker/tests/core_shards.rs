@@ -4,8 +4,10 @@
 
 mod sim;
 
-use mqtt_broker::core::ConnectionId;
-use mqtt_codec::{Packet, QoS, ReasonCode, Version};
+use std::sync::mpsc::{Receiver, channel};
+
+use mqtt_broker::core::{ConnectionId, LocalId, LocalMessage, Mail};
+use mqtt_codec::{Packet, QoS, ReasonCode, TopicFilter, Version};
 use sim::Sim;
 use sim::packets::{
     ALL_QOS, VERSIONS, connect, connect_kept, disconnect_reason, payloads, publish, publishes, subscribe,
@@ -279,4 +281,39 @@ fn a_will_of_a_connection_that_fails_while_it_is_written_to_leaves_at_once() {
     assert!(sim.cores[0].has_work());
     sim.run_without_events();
     assert_eq!(payloads(&sim.receive(heir)), ["last"]);
+}
+
+/// A subscription of the embedding program to `filter`; what it gets is sent through the channel.
+fn local(id: u64, filter: &str) -> (Mail, Receiver<String>) {
+    let (sender, receiver) = channel();
+    let sink = move |message: LocalMessage| {
+        sender.send(String::from_utf8(message.message.payload.to_vec()).unwrap()).unwrap();
+    };
+    let mail = Mail::Subscribe {
+        id: LocalId(id),
+        filter: TopicFilter::new(filter).unwrap(),
+        qos: QoS::AtMostOnce,
+        sink: Box::new(sink),
+        ready: Box::new(|| {}),
+    };
+    (mail, receiver)
+}
+
+#[test]
+fn mail_for_a_subscription_of_the_program_that_has_ended_reaches_no_other() {
+    let mut sim = Sim::new(2);
+    let publisher = spread(&sim, "p", 2).pop().unwrap();
+    let publisher = sim.connect(connect(Version::V5, &publisher));
+    let (old, old_messages) = local(1, "t");
+    let (new, new_messages) = local(2, "other");
+    sim.hub.post(0, &mut vec![old]);
+    sim.run();
+    // the end of the one and the beginning of the other stand in the mailbox before the message
+    sim.hub.post(0, &mut vec![Mail::Unsubscribe(LocalId(1)), new]);
+    sim.post(publisher, &[publish("t", "secret", QoS::AtMostOnce, 0)]);
+    sim.turn(1);
+    sim.run();
+    sim.send(publisher, &[publish("other", "own", QoS::AtMostOnce, 0)]);
+    assert_eq!(new_messages.try_iter().collect::<Vec<_>>(), ["own"]);
+    assert_eq!(old_messages.try_iter().collect::<Vec<_>>(), [""; 0]);
 }

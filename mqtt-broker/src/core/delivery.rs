@@ -1,7 +1,7 @@
 //! From a topic to the clients that get the message.
 
 use mqtt_codec::{QoS, SubscriptionId};
-use mqtt_session::{Delivered, Matched as Granted, Outbound, Time};
+use mqtt_session::{Matched as Granted, Outbound, Time};
 
 use super::clients::Clients;
 use super::hub::Hub;
@@ -173,11 +173,11 @@ impl Delivery<'_> {
             self.work.prepare(&mut link.output);
             &mut link.output
         });
-        let counters = self.hub.counters(self.shard);
-        match client.session.deliver(self.now, message, &granted, output) {
-            Delivered::Written => mark(client, &mut self.work.dirty),
-            Delivered::Queued if client.link.is_some() => mark(client, &mut self.work.dirty),
-            Delivered::Queued | Delivered::Dropped(_) => count_messages(client, counters),
+        client.session.deliver(self.now, message, &granted, output);
+        if client.link.is_some() {
+            mark(client, &mut self.work.dirty);
+        } else {
+            count_messages(client, self.hub.counters(self.shard));
         }
     }
 
