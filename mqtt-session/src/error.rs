@@ -9,6 +9,9 @@ pub enum Violation {
     /// An acknowledgement of another QoS than the message has.
     #[error("{0} answers a message of another QoS or state")]
     AckMismatch(PacketType),
+    /// Packets go on to come, but their answers are not read.
+    #[error("more answers wait to be read than there are packet identifiers")]
+    AnswersUnread,
     /// AUTH without an Authentication Method in CONNECT.
     #[error("[MQTT-4.12.0-7] AUTH without an authentication method in CONNECT")]
     UnexpectedAuth,
@@ -48,6 +51,7 @@ impl Violation {
     /// The code for DISCONNECT.
     pub const fn reason_code(self) -> ReasonCode {
         match self {
+            Self::AnswersUnread => ReasonCode::QuotaExceeded,
             Self::QoSNotSupported => ReasonCode::QoSNotSupported,
             Self::ReceiveMaximumExceeded => ReasonCode::ReceiveMaximumExceeded,
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,

@@ -1,12 +1,16 @@
 //! What each packet of the server means.
 
-use mqtt_codec::{AckRef, PacketRef, PacketType};
+use mqtt_codec::{AckRef, PacketId, PacketRef, PacketType};
 
 use super::{ClientSession, Phase, State};
 use crate::error::{CloseReason, Violation};
 use crate::event::{ClientEvent, Received};
 use crate::outgoing::Acked;
 use crate::time::Time;
+
+/// Answers that a server can be owed at once: one for each identifier of its messages, and of the client's. A client
+/// has to read on although its server does not, or each would wait for the other.
+const MOST_ANSWERS: usize = 2 * PacketId::MAX.get() as usize;
 
 type Handled<'p> = Result<Option<Received<'p>>, Violation>;
 
@@ -30,10 +34,14 @@ impl ClientSession {
             // [MQTT-3.1.0-1]
             Phase::Connecting(..) => Err(Violation::BeforeConnect(packet.packet_type())),
         };
-        handled.unwrap_or_else(|violation| {
+        let received = handled.unwrap_or_else(|violation| {
             self.close(CloseReason::Violation(violation));
             None
-        })
+        });
+        if self.link.as_ref().is_some_and(|link| link.answers.waiting() > MOST_ANSWERS) {
+            self.close(CloseReason::Violation(Violation::AnswersUnread));
+        }
+        received
     }
 
     fn handle_before_connack<'p>(&mut self, packet: &PacketRef<'p>) -> Handled<'p> {

@@ -302,3 +302,18 @@ fn receipts_that_name_nothing_are_passed_over() {
         assert_eq!(other.ask(&qos2("m", 1, false)), ["PubRec 1"]);
     }
 }
+
+#[test]
+fn a_server_that_sends_on_and_reads_no_answers_is_given_up_before_memory_is() {
+    for version in VERSIONS {
+        let mut client = ClientAlone::new(version);
+        let release = Packet::PubRel(Ack::new(id(1)));
+        for _ in 0..2 * 65_535 {
+            client.give(&release);
+        }
+        assert_eq!(client.session.close_reason(), None);
+        client.give(&release);
+        let unread = Some(CloseReason::Violation(Violation::AnswersUnread));
+        assert_eq!(client.session.close_reason(), unread);
+    }
+}
