@@ -52,7 +52,7 @@ impl ServerSession {
         {
             match delivered {
                 Delivered::Dropped(reason) => self.drops.count(reason, 1),
-                Delivered::Written => self.written += 1,
+                Delivered::Written => self.written = self.written.saturating_add(1),
                 Delivered::Queued => {}
             }
             return delivered;

@@ -179,7 +179,7 @@ impl ServerSession {
         let (drops, written) = (&mut self.drops, &mut self.written);
         outgoing.transmit(now, &mut link.window, effects, out, |_, progress| match progress {
             Progress::Dropped(reason) => drops.count(reason, 1),
-            Progress::Written => *written += 1,
+            Progress::Written => *written = written.saturating_add(1),
         });
         true
     }
