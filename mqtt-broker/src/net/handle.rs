@@ -27,7 +27,7 @@ pub struct BrokerHandle {
 
 /// Too much mail waits for the broker: try again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the broker has not taken what it was given before")]
+#[error("the broker has not taken what it was given before; try again a little later")]
 pub struct Busy;
 
 impl BrokerHandle {
