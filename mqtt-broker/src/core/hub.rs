@@ -42,6 +42,7 @@ pub struct Hub {
     /// Which slots of each shard have a connected client: a share group asks before it chooses.
     present: Box<[RwLock<Vec<bool>>]>,
     connections: AtomicUsize,
+    half_open: AtomicUsize,
     /// The most clients that were connected at once.
     maximum: AtomicU64,
     stopping: AtomicBool,
@@ -65,6 +66,7 @@ impl Hub {
             counters: (0..shards).map(|_| Counters::default()).collect(),
             present: (0..shards).map(|_| RwLock::default()).collect(),
             connections: AtomicUsize::new(0),
+            half_open: AtomicUsize::new(0),
             maximum: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             config,
@@ -194,17 +196,22 @@ impl Hub {
 
     /// Takes a place among the connections; false if all are taken.
     pub fn take_connection(&self) -> bool {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        if before < self.config.limits.connections {
-            return true;
-        }
-        self.give_connection();
-        false
+        take(&self.connections, self.config.limits.connections)
     }
 
     /// Gives a place among the connections back.
     pub fn give_connection(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Takes a place among the connections that have not sent CONNECT; false if all are taken.
+    pub fn take_half_open(&self) -> bool {
+        take(&self.half_open, self.config.limits.half_open)
+    }
+
+    /// Gives a place among the connections that have not sent CONNECT back.
+    pub fn give_half_open(&self) {
+        self.half_open.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether the broker is being shut down.
@@ -260,4 +267,13 @@ impl Hub {
         let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
         slots.get(key.slot as usize).copied().unwrap_or(false)
     }
+}
+
+/// Takes one of `limit` places; false if all are taken.
+fn take(taken: &AtomicUsize, limit: usize) -> bool {
+    let free = taken.fetch_add(1, Ordering::Relaxed) < limit;
+    if !free {
+        taken.fetch_sub(1, Ordering::Relaxed);
+    }
+    free
 }

@@ -16,20 +16,31 @@ impl ShardLoop {
     /// Lets a new connection in, if there is a place for it.
     pub(super) fn admit(&mut self, now: Time, stream: Stream) {
         let limits = &self.shared.hub.config().limits;
-        if self.half_open >= limits.half_open || !self.shared.hub.take_connection() {
+        if !self.take_places() {
             tracing::warn!(peer = stream.peer(), "connection refused: the limit of connections is reached");
             return self.count(Counter::ClientsRefused);
         }
         let deadline = now.after(limits.connect_timeout);
         let lobby = Box::new(Lobby::new(limits));
         let (id, token) = self.connections.insert(stream, Place::Lobby(lobby));
-        self.half_open += 1;
         self.lobby_deadlines.push(deadline, id);
         let Some(connection) = self.connections.get(id) else { return };
         if let Err(error) = connection.stream.register(self.poll.registry(), token) {
             tracing::warn!(%error, "connection not registered");
             self.drop_connection(now, id);
         }
+    }
+
+    fn take_places(&self) -> bool {
+        let hub = &self.shared.hub;
+        if !hub.take_half_open() {
+            return false;
+        }
+        let free = hub.take_connection();
+        if !free {
+            hub.give_half_open();
+        }
+        free
     }
 
     /// Bytes of a stranger.
@@ -44,7 +55,7 @@ impl ShardLoop {
             Verdict::More => {}
             Verdict::Connect { connect, decoder, unread } => self.welcome(now, id, connect, decoder, unread),
             Verdict::Refuse(refusal) => {
-                self.half_open -= 1;
+                self.shared.hub.give_half_open();
                 self.refuse(now, id, refusal);
             }
         }
@@ -67,7 +78,7 @@ impl ShardLoop {
             connect.client_id = self.assign_id();
         }
         let home = self.shared.hub.home(&connect.client_id);
-        self.half_open -= 1;
+        self.shared.hub.give_half_open();
         if home == self.shard {
             return self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
         }
@@ -173,7 +184,7 @@ impl ShardLoop {
         ignore(connection.stream.deregister(self.poll.registry()));
         match connection.place {
             Place::Lobby(_) => {
-                self.half_open -= 1;
+                self.shared.hub.give_half_open();
                 self.count(Counter::ClientsRefused);
             }
             Place::Client(slot) => {

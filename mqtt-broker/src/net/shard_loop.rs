@@ -51,7 +51,6 @@ pub(super) struct ShardLoop {
     pub(super) connections: Connections,
     /// When connections must have sent CONNECT.
     pub(super) lobby_deadlines: Deadlines,
-    pub(super) half_open: usize,
     /// When connections that are being closed are closed at the latest.
     pub(super) linger_deadlines: Deadlines,
     /// Connections with bytes to read that this turn did not read.
@@ -83,7 +82,6 @@ impl ShardLoop {
             listeners,
             connections: Connections::default(),
             lobby_deadlines: Deadlines::default(),
-            half_open: 0,
             linger_deadlines: Deadlines::default(),
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),

@@ -1,8 +1,10 @@
 //! Limits of the configuration: what is above them is refused, told where the version can tell it, and counted.
 
 use std::num::NonZeroU16;
+use std::time::Duration;
 
-use mqtt_broker::core::Counter;
+use mqtt_broker::config::Config;
+use mqtt_broker::core::{Counter, Hub};
 use mqtt_codec::Version::{V3_1_1, V5};
 use mqtt_session::Overflow;
 
@@ -89,7 +91,10 @@ fn topics_and_filters_with_too_many_levels_are_refused() {
 
 #[test]
 fn connections_that_say_nothing_do_not_take_all_places() {
-    let broker = TestBroker::with(|config| config.limits.half_open = 2);
+    let broker = TestBroker::with(|config| {
+        config.limits.half_open = 2;
+        config.limits.connect_timeout = Duration::from_secs(3_600);
+    });
     let mut one = broker.open(V5);
     let _two = broker.open(V5);
     broker.open(V5).expect_end();
@@ -98,6 +103,20 @@ fn connections_that_say_nothing_do_not_take_all_places() {
     one.send(&clean(V5, "one"));
     one.expect(&connack(V5, false));
     broker.client(V5, "three").disconnect();
+}
+
+#[test]
+fn the_places_of_connections_are_those_of_the_broker_not_of_each_thread() {
+    let mut config = Config { shards: NonZeroU16::new(3).expect("not 0"), ..Config::default() };
+    config.limits.half_open = 2;
+    config.limits.connections = 1;
+    let hub = Hub::new(config, 1);
+    assert_eq!([(); 3].map(|()| hub.take_half_open()), [true, true, false]);
+    hub.give_half_open();
+    assert_eq!([(); 2].map(|()| hub.take_half_open()), [true, false]);
+    assert_eq!([(); 2].map(|()| hub.take_connection()), [true, false]);
+    hub.give_connection();
+    assert!(hub.take_connection());
 }
 
 #[test]
