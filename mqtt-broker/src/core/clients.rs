@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::HashMap;
 use mqtt_codec::{Decoder, TopicFilter};
-use mqtt_session::{ServerSession, Time};
+use mqtt_session::{Drops, ServerSession, Time};
 
 use super::output::Output;
 use super::replay::Replay;
@@ -22,7 +22,7 @@ pub(super) struct Client {
     /// Retained messages that the client is still owed, on this connection or the next.
     pub(super) replays: VecDeque<Replay>,
     /// Messages of the session that were counted as dropped.
-    pub(super) dropped: u64,
+    pub(super) dropped: Drops,
     /// The deadline that the timers hold for this slot.
     pub(super) armed: Option<Time>,
     /// Whether the turn has something to send.
@@ -103,7 +103,7 @@ impl Clients {
                 link: None,
                 filters: BTreeSet::new(),
                 replays: VecDeque::new(),
-                dropped: 0,
+                dropped: Drops::default(),
                 armed: None,
                 dirty: false,
             }));

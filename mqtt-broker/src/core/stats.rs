@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mqtt_codec::ReasonCode;
-use mqtt_session::CloseReason;
+use mqtt_session::{CloseReason, DropReason};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
@@ -44,6 +44,14 @@ counters! {
     PublishSent "publish/messages/sent",
     /// Messages that a session did not keep or could not send.
     PublishDropped "publish/messages/dropped",
+    /// Of these, messages that expired before they could be sent.
+    DroppedExpired "publish/messages/dropped/expired",
+    /// Of these, messages of QoS 0 for clients that were away.
+    DroppedOffline "publish/messages/dropped/offline",
+    /// Of these, messages that found the queue of their session full, or made room in it.
+    DroppedQueueFull "publish/messages/dropped/queue full",
+    /// Of these, messages larger than their receiver takes.
+    DroppedTooLarge "publish/messages/dropped/too large",
     /// Messages of clients that nobody was subscribed to.
     PublishUnmatched "publish/messages/unmatched",
     /// Messages to topics that clients may not publish to.
@@ -73,6 +81,17 @@ counters! {
 }
 
 impl Counter {
+    /// Under which counter, besides [`Counter::PublishDropped`], a message falls that was not delivered.
+    pub const fn of_drop(reason: DropReason) -> Option<Self> {
+        match reason {
+            DropReason::Expired => Some(Self::DroppedExpired),
+            DropReason::Offline => Some(Self::DroppedOffline),
+            DropReason::QueueFull => Some(Self::DroppedQueueFull),
+            DropReason::TooLarge => Some(Self::DroppedTooLarge),
+            _ => None,
+        }
+    }
+
     /// Under which counter the end of a connection falls.
     pub const fn of(reason: CloseReason) -> Self {
         match reason {

@@ -1,6 +1,6 @@
 //! The end of a turn: outputs are filled, mail is posted.
 
-use mqtt_session::{Time, Transmit};
+use mqtt_session::{DropReason, Time, Transmit};
 
 use super::clients::Client;
 use super::mail::Mail;
@@ -114,8 +114,17 @@ impl ShardCore {
 
 /// Adds what the session has written and dropped since the last call to the counters of the shard.
 pub(super) fn count_messages(client: &mut Client, counters: &Counters) {
-    let dropped = client.session.drops().total();
-    counters.add(Counter::PublishDropped, dropped.saturating_sub(client.dropped));
-    client.dropped = dropped;
     counters.add(Counter::PublishSent, u64::from(client.session.take_written()));
+    let drops = client.session.drops();
+    if drops == client.dropped {
+        return;
+    }
+    for reason in DropReason::ALL {
+        let new = u64::from(drops.get(reason).wrapping_sub(client.dropped.get(reason)));
+        counters.add(Counter::PublishDropped, new);
+        if let Some(counter) = Counter::of_drop(reason) {
+            counters.add(counter, new);
+        }
+    }
+    client.dropped = drops;
 }

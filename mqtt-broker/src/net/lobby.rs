@@ -17,7 +17,10 @@ impl ShardLoop {
     pub(super) fn admit(&mut self, now: Time, stream: Stream) {
         let limits = &self.shared.hub.config().limits;
         if !self.take_places() {
-            tracing::warn!(peer = stream.peer(), "connection refused: the limit of connections is reached");
+            if let Some(unsaid) = self.full_log.speak(now) {
+                let peer = stream.peer();
+                tracing::warn!(peer, unsaid, "connection refused: the limit of connections is reached");
+            }
             return self.count(Counter::ClientsRefused);
         }
         let deadline = now.after(limits.connect_timeout);

@@ -7,6 +7,7 @@ mod handle;
 mod listen;
 mod lobby;
 mod reading;
+mod seldom;
 mod shard_loop;
 mod stream;
 

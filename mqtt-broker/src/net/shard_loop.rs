@@ -10,6 +10,7 @@ use mqtt_codec::{Connect, Decoder};
 use mqtt_session::Time;
 
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
+use super::seldom::Seldom;
 use super::stream::Stream;
 use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
 
@@ -57,6 +58,7 @@ pub(super) struct ShardLoop {
     pub(super) unread: Vec<ConnectionId>,
     pub(super) buffer: Box<[u8]>,
     pub(super) assigned_ids: u64,
+    pub(super) full_log: Seldom,
     /// When accepting goes on that had to pause.
     accept_at: Option<Time>,
     /// Whether a listener may have more than were accepted at once.
@@ -86,6 +88,7 @@ impl ShardLoop {
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
             assigned_ids: 0,
+            full_log: Seldom::default(),
             accept_at: None,
             accept_more: false,
             stop_at: None,

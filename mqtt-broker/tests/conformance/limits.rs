@@ -192,6 +192,7 @@ fn a_full_queue_refuses_the_newest_message_or_gives_up_the_oldest() {
             broker.client(version, "away").disconnect();
         }
         assert_eq!(broker.count(Counter::PublishDropped), 6, "{overflow:?}");
+        assert_eq!(broker.count(Counter::DroppedQueueFull), 6, "{overflow:?}");
     }
 }
 

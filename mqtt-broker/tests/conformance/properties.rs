@@ -128,4 +128,5 @@ fn mqtt_5_0__3_1_2_24_and_mqtt_5_0__3_1_2_25_a_message_above_the_clients_maximum
     small.expect("34: <a> 0003 [] '123456789012'");
     small.quiet();
     assert_eq!(broker.count(mqtt_broker::core::Counter::PublishDropped), 2);
+    assert_eq!(broker.count(mqtt_broker::core::Counter::DroppedTooLarge), 2);
 }
