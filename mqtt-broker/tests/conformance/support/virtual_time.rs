@@ -92,12 +92,16 @@ impl World {
     }
 
     /// Time passes, deadline by deadline.
+    #[track_caller]
     pub(crate) fn advance(&mut self, time: Duration) {
         let end = self.now.after(time);
+        let mut turns = 0;
         while let Some(deadline) = self.core.poll_timeout().filter(|deadline| *deadline <= end) {
             self.now = self.now.max(deadline);
             self.core.handle_timeout(self.now);
             self.turn();
+            turns += 1;
+            assert!(turns < 1_000, "the core asks for the same time again and again");
         }
         self.now = end;
     }
