@@ -62,7 +62,10 @@ impl Config {
         if size == 0 || size > Rules::MAX_PACKET_SIZE {
             return Err(ConfigError::PacketSize { size });
         }
-        Ok(())
+        match self.limits.that_serve_nobody().next() {
+            Some(name) => Err(ConfigError::Zero { name }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -79,6 +82,12 @@ pub enum ConfigError {
     Open {
         /// The first such listener.
         listener: Listener,
+    },
+    /// A limit of 0 that would let nobody in.
+    #[error("limits.{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]
+    Zero {
+        /// The limit.
+        name: &'static str,
     },
     /// A size that MQTT does not know.
     #[error("maximum_packet_size is {size}, but has to lie between 1 and {}", Rules::MAX_PACKET_SIZE)]
@@ -122,6 +131,19 @@ pub struct Limits {
     pub match_cache: usize,
 }
 
+impl Limits {
+    /// Names of limits that are 0 although every client needs one of what they limit.
+    fn that_serve_nobody(&self) -> impl Iterator<Item = &'static str> {
+        let needed = [
+            ("connections", self.connections),
+            ("sessions", self.sessions),
+            ("half_open", self.half_open),
+            ("connect_packet_size", self.connect_packet_size as usize),
+        ];
+        needed.into_iter().filter(|(_, limit)| *limit == 0).map(|(name, _)| name)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -139,5 +161,26 @@ impl Default for Limits {
             mailbox: 65_536,
             match_cache: 16_384,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_would_let_nobody_in_is_refused_by_its_name() {
+        let mut limits: [Limits; 4] = Default::default();
+        let [connections, sessions, half_open, connect_packet_size] = &mut limits;
+        connections.connections = 0;
+        sessions.sessions = 0;
+        half_open.half_open = 0;
+        connect_packet_size.connect_packet_size = 0;
+        let names = ["connections", "sessions", "half_open", "connect_packet_size"];
+        for (limits, name) in limits.into_iter().zip(names) {
+            let config = Config { limits, ..Config::default() };
+            assert_eq!(config.check(), Err(ConfigError::Zero { name }));
+        }
+        assert_eq!(Config::default().check(), Ok(()));
     }
 }
