@@ -337,3 +337,15 @@ fn retained_messages_are_limited_by_all_that_they_keep() {
     sim.send(writer, &[large("one")]);
     assert_eq!(sim.hub.retained_messages(), 1, "one takes the place of itself");
 }
+
+#[test]
+fn one_packet_that_names_many_filters_many_times_asks_for_each_once() {
+    let mut sim = Sim::with(1, |config| config.limits.output = 512);
+    let publisher = sim.connect(connect(Version::V5, "publisher"));
+    sim.send(publisher, &[retain("7", "retained", None)]);
+    let reader = sim.connect(connect(Version::V5, "reader"));
+    let filters: Vec<String> = (0..100_000).map(|number| format!("{}", number % 9_000)).collect();
+    let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+    sim.send(reader, &[subscribe(&filters, QoS::AtMostOnce)]);
+    assert_eq!(sim.take_all(reader), ["retained"]);
+}

@@ -1,13 +1,13 @@
 //! The clients of one shard: their sessions, and the connections that they have.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 use mqtt_codec::{Decoder, TopicFilter};
 use mqtt_session::{Drops, ServerSession, Time};
 
 use super::output::Output;
-use super::replay::Replay;
+use super::replay::Replays;
 use super::router::SessionKey;
 use super::shard::{ConnectionId, Slot};
 
@@ -20,7 +20,7 @@ pub(super) struct Client {
     /// The filters of the session, as they were subscribed to.
     pub(super) filters: BTreeSet<TopicFilter>,
     /// Retained messages that the client is still owed, on this connection or the next.
-    pub(super) replays: VecDeque<Replay>,
+    pub(super) replays: Replays,
     /// Messages of the session that were counted as dropped.
     pub(super) dropped: Drops,
     /// The deadline that the timers hold for this slot.
@@ -102,7 +102,7 @@ impl Clients {
                 session,
                 link: None,
                 filters: BTreeSet::new(),
-                replays: VecDeque::new(),
+                replays: Replays::default(),
                 dropped: Drops::default(),
                 armed: None,
                 dirty: false,

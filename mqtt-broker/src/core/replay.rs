@@ -1,6 +1,8 @@
 //! Retained messages for a new subscription: sent as fast as the client reads, never copied into a queue at once.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use mqtt_codec::{QoS, SubscriptionId, TopicFilterRef};
 use mqtt_session::{Matched, Outbound, Time, Transmit};
@@ -17,7 +19,7 @@ const QUEUED: usize = 64;
 
 /// Retained messages that a subscription is still owed.
 pub(super) struct Replay {
-    filter: Box<str>,
+    filter: Arc<str>,
     qos: QoS,
     subscription_id: Option<SubscriptionId>,
     cursor: Cursor,
@@ -27,9 +29,60 @@ impl Replay {
     pub(super) fn new(filter: TopicFilterRef<'_>, qos: QoS, subscription_id: Option<SubscriptionId>) -> Self {
         Self { filter: filter.as_str().into(), qos, subscription_id, cursor: Cursor::default() }
     }
+}
 
-    pub(super) fn filter(&self) -> &str {
-        &self.filter
+/// The replays of a client: one for each filter, in the order in which they were asked for.
+///
+/// A filter is found without a look at the others, because one SUBSCRIBE can name any of them any number of times.
+#[derive(Default)]
+pub(super) struct Replays {
+    waiting: BTreeMap<u64, Replay>,
+    numbers: BTreeMap<Arc<str>, u64>,
+    next: u64,
+}
+
+impl Replays {
+    /// Adds a replay as the last, in place of one for the same filter: who asks again gets all from the beginning,
+    /// not all twice.
+    pub(super) fn push(&mut self, replay: Replay) {
+        if let Some(before) = self.numbers.insert(Arc::clone(&replay.filter), self.next) {
+            self.waiting.remove(&before);
+        }
+        self.waiting.insert(self.next, replay);
+        self.next += 1;
+    }
+
+    pub(super) fn remove(&mut self, filter: &str) {
+        if let Some(number) = self.numbers.remove(filter) {
+            self.waiting.remove(&number);
+        }
+        self.give_back_memory();
+    }
+
+    /// Takes the first out, with the number that [`Replays::put_back`] wants.
+    fn pop(&mut self) -> Option<(u64, Replay)> {
+        let (number, replay) = self.waiting.pop_first()?;
+        self.numbers.remove(&replay.filter);
+        self.give_back_memory();
+        Some((number, replay))
+    }
+
+    /// Gives a replay that is not done its old place.
+    fn put_back(&mut self, number: u64, replay: Replay) {
+        self.next = self.next.max(number + 1);
+        self.numbers.insert(Arc::clone(&replay.filter), number);
+        self.waiting.insert(number, replay);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// An empty map keeps its last node.
+    fn give_back_memory(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
     }
 }
 
@@ -42,13 +95,13 @@ impl ShardCore {
         if !has_room(client) {
             return false;
         }
-        let Some(mut replay) = client.replays.pop_front() else { return false };
+        let Some((number, mut replay)) = client.replays.pop() else { return false };
         let found = next_messages(&self.hub, &mut replay, now);
         for message in found.messages {
             deliver(now, client, &mut self.work, &replay, &message);
         }
         if !found.done {
-            client.replays.push_front(replay);
+            client.replays.put_back(number, replay);
         }
         !client.replays.is_empty() && has_room(client)
     }
@@ -89,4 +142,52 @@ fn deliver(now: Time, client: &mut Client, work: &mut Work, replay: &Replay, ret
     });
     client.session.deliver(now, &mut outbound, &matched, output);
     work.scratch = scratch;
+}
+
+#[cfg(test)]
+mod tests {
+    use mqtt_codec::TopicFilter;
+
+    use super::*;
+
+    fn replay(filter: &str) -> Replay {
+        let filter = TopicFilter::new(filter).expect("a filter");
+        Replay::new(filter.view(), QoS::AtMostOnce, None)
+    }
+
+    fn drain(replays: &mut Replays) -> Vec<String> {
+        std::iter::from_fn(|| replays.pop()).map(|(_, replay)| replay.filter.to_string()).collect()
+    }
+
+    #[test]
+    fn there_is_one_replay_for_each_filter_and_the_one_asked_for_last_comes_last() {
+        let mut replays = Replays::default();
+        for filter in ["a", "b", "c", "a", "d", "d"] {
+            replays.push(replay(filter));
+        }
+        replays.remove("c");
+        replays.remove("unknown");
+        assert_eq!(drain(&mut replays), ["b", "a", "d"]);
+    }
+
+    #[test]
+    fn a_replay_that_is_not_done_stays_the_first() {
+        let mut replays = Replays::default();
+        replays.push(replay("a"));
+        let (number, first) = replays.pop().expect("one");
+        assert!(replays.is_empty());
+        replays.put_back(number, first);
+        replays.push(replay("b"));
+        assert_eq!(drain(&mut replays), ["a", "b"]);
+    }
+
+    #[test]
+    fn replays_that_are_asked_for_again_and_again_do_not_pile_up() {
+        let mut replays = Replays::default();
+        for number in 0..100_000 {
+            replays.push(replay(&format!("{}", number % 9_000)));
+        }
+        assert_eq!((replays.waiting.len(), replays.numbers.len()), (9_000, 9_000));
+        assert_eq!(replays.pop().map(|(number, _)| number), Some(91_000));
+    }
 }

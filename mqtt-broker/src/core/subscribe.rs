@@ -9,7 +9,7 @@ use mqtt_session::Time;
 
 use super::clients::Client;
 use super::hub::Hub;
-use super::replay::Replay;
+use super::replay::{Replay, Replays};
 use super::router::{SessionKey, SubscriptionOptions};
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
@@ -36,13 +36,8 @@ impl ShardCore {
                 continue;
             }
             granted_filters.push((filter, granted));
-            let wanted = wants_retained(options.retain_handling, existed) && is_plain(filter);
-            if wanted && existed {
-                // who asks again gets all from the beginning, not all twice
-                client.replays.retain(|replay| replay.filter() != filter.as_str());
-            }
-            if wanted {
-                client.replays.push_back(Replay::new(filter, options.qos, subscribe.subscription_id));
+            if wants_retained(options.retain_handling, existed) && is_plain(filter) {
+                client.replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
         }
         let wait = granted_filters.into_iter().fold(None, |_, (filter, options)| {
@@ -67,7 +62,7 @@ impl ShardCore {
             let existed = client.filters.remove(filter.as_str());
             if existed {
                 unsubscribe_key(&self.hub, client.key, filter);
-                client.replays.retain(|replay| replay.filter() != filter.as_str());
+                client.replays.remove(filter.as_str());
                 wait = self
                     .store_record(slot, |seq| Record::Unsubscribed { seq, filter: filter.to_topic_filter() });
             }
@@ -79,7 +74,7 @@ impl ShardCore {
 
     /// Ends all subscriptions of a session.
     pub(super) fn remove_subscriptions(hub: &Hub, client: &mut Client) {
-        client.replays.clear();
+        client.replays = Replays::default();
         for filter in std::mem::take(&mut client.filters) {
             unsubscribe_key(hub, client.key, filter.view());
         }
