@@ -90,6 +90,9 @@ pub enum CloseReason {
     /// The server refused CONNECT.
     #[error("the server refused the connection: {0}")]
     Refused(ReasonCode),
+    /// The peer read nothing of what it was sent for too long.
+    #[error("the peer did not read for too long")]
+    Stalled,
     /// The transport ended or failed.
     #[error("the network connection was lost")]
     Transport,
@@ -104,6 +107,7 @@ impl CloseReason {
         match self {
             Self::KeepAlive => Some(ReasonCode::KeepAliveTimeout),
             Self::Local(reason) => Some(reason),
+            Self::Stalled => Some(ReasonCode::QuotaExceeded),
             Self::Malformed(error) => Some(error.reason_code()),
             Self::Violation(violation) => Some(violation.reason_code()),
             Self::ConnectTimeout | Self::Peer(_) | Self::Refused(_) | Self::Transport => None,

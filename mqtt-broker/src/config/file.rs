@@ -105,6 +105,8 @@ struct LimitsTable {
     output: usize,
     #[serde(deserialize_with = "duration")]
     linger: Duration,
+    #[serde(deserialize_with = "duration")]
+    stall: Duration,
     topic_levels: usize,
     subscriptions: usize,
     retained_messages: usize,

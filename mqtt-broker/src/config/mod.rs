@@ -116,6 +116,9 @@ pub struct Limits {
     pub output: usize,
     /// How long a connection that was given up may take to read its last packets. Default 1 s.
     pub linger: Duration,
+    /// How long a client may take nothing of what it is sent, while something waits for it. Default 60 s: a pause of
+    /// the network passes, one who reads no more does not hold its output and, unread itself, escape its keep alive.
+    pub stall: Duration,
     /// Levels of a topic or filter. Default 200: far above what people use, far below what makes matching slow.
     pub topic_levels: usize,
     /// Subscriptions of one session. Default 10,000.
@@ -154,6 +157,7 @@ impl Default for Limits {
             connect_packet_size: 256 << 10,
             output: 128 << 10,
             linger: Duration::from_secs(1),
+            stall: Duration::from_secs(60),
             topic_levels: 200,
             subscriptions: 10_000,
             retained_messages: 1_000_000,

@@ -1,6 +1,7 @@
 //! The clients of one shard: their sessions, and the connections that they have.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use mqtt_codec::{Decoder, TopicFilter};
@@ -39,6 +40,26 @@ pub(super) struct Link {
     pub(super) throttled: bool,
     /// Whether the session had more to send than the output had room for.
     pub(super) starved: bool,
+    /// Since when the client has taken nothing of its output; `None` while the output is empty.
+    pub(super) stalled: Option<Time>,
+}
+
+impl Link {
+    /// The client has taken `bytes` of its output.
+    pub(super) fn note_taken(&mut self, now: Time, bytes: usize) {
+        self.stalled = match self.stalled {
+            _ if self.output.is_empty() => None,
+            Some(since) if bytes == 0 => Some(since),
+            _ => Some(now),
+        };
+    }
+}
+
+impl Client {
+    /// When the client has taken nothing for `limit`.
+    pub(super) fn stalled_at(&self, limit: Duration) -> Option<Time> {
+        Some(self.link.as_deref()?.stalled?.after(limit))
+    }
 }
 
 /// The reading side of a connection.

@@ -52,6 +52,7 @@ impl ShardCore {
             output: Output::new(config.limits.output),
             throttled: false,
             starved: false,
+            stalled: None,
         };
         let Some(client) = self.clients.get(slot) else { return Ok(slot) };
         let assigned: Option<Text> = assigned.then(|| connect.client_id.clone());
@@ -122,7 +123,9 @@ impl ShardCore {
                 }
                 Some(_) => {}
                 None => {
+                    let stalled = client.stalled_at(self.hub.config().limits.stall);
                     self.timers.arm(slot.0, client.session.poll_timeout(), &mut client.armed);
+                    self.timers.arm(slot.0, stalled, &mut client.armed);
                     break;
                 }
             }

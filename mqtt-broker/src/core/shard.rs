@@ -159,6 +159,9 @@ impl ShardCore {
             }
             client.armed = None;
             client.session.handle_timeout(now);
+            if client.stalled_at(self.hub.config().limits.stall).is_some_and(|at| at <= now) {
+                client.session.handle_stalled();
+            }
             self.handle_session(now, slot);
         }
         self.publish_sys(now);

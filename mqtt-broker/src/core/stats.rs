@@ -70,6 +70,8 @@ counters! {
     DisconnectedTransport "clients/ended/transport",
     /// Connections whose client was silent for too long.
     DisconnectedKeepAlive "clients/ended/keep alive",
+    /// Connections whose client read nothing for too long.
+    DisconnectedStalled "clients/ended/stalled",
     /// Connections whose client sent bytes that are no packet.
     DisconnectedMalformed "clients/ended/malformed",
     /// Connections whose client broke a rule.
@@ -97,6 +99,7 @@ impl Counter {
         match reason {
             CloseReason::Peer(_) => Self::DisconnectedByClient,
             CloseReason::KeepAlive => Self::DisconnectedKeepAlive,
+            CloseReason::Stalled => Self::DisconnectedStalled,
             CloseReason::Malformed(_) => Self::DisconnectedMalformed,
             CloseReason::Violation(_) => Self::DisconnectedViolation,
             CloseReason::Local(ReasonCode::SessionTakenOver) => Self::DisconnectedTakenOver,

@@ -68,12 +68,17 @@ impl ShardCore {
         let Some(client) = self.clients.get(slot) else { return };
         let Some(link) = client.link.as_deref_mut() else { return };
         self.work.give_back(&mut link.output);
-        if !link.output.has_room() {
-            return;
-        }
+        link.note_taken(now, bytes);
+        let has_room = link.output.has_room();
         let throttled = link.throttled;
         // what waits for something else than room, such as an acknowledgement, is not looked at again and again
-        if std::mem::take(&mut link.starved) {
+        let starved = has_room && std::mem::take(&mut link.starved);
+        let stalled = client.stalled_at(self.hub.config().limits.stall);
+        self.timers.arm(slot.0, stalled, &mut client.armed);
+        if !has_room {
+            return;
+        }
+        if starved {
             self.mark(slot);
         }
         if throttled {

@@ -169,6 +169,11 @@ impl Sim {
         self.write(id);
     }
 
+    /// The client's socket takes anything, but the broker has not been told.
+    pub(crate) fn open_unseen(&mut self, id: ConnectionId) {
+        self.peers.get_mut(&id).unwrap().room = usize::MAX;
+    }
+
     pub(crate) fn advance(&mut self, span: Duration) {
         self.now = self.now.after(span);
         self.run();

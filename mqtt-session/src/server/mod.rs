@@ -243,6 +243,13 @@ impl ServerSession {
         self.close(CloseReason::Malformed(error));
     }
 
+    /// The client has read nothing of what it was sent for longer than the driver allows: the connection ends.
+    ///
+    /// Its silence is not counted while it is not read from, so without this a client that never reads could stay.
+    pub fn handle_stalled(&mut self) {
+        self.close(CloseReason::Stalled);
+    }
+
     /// Whether the driver should read: false while so many answers wait that the client must read first.
     pub fn wants_read(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.wants_read())
