@@ -121,7 +121,10 @@ fn the_places_of_connections_are_those_of_the_broker_not_of_each_thread() {
 
 #[test]
 fn connections_beyond_the_limit_are_closed_until_one_ends() {
-    let broker = TestBroker::with(|config| config.limits.connections = 2);
+    let broker = TestBroker::with(|config| {
+        config.limits.connections = 2;
+        config.limits.connect_timeout = Duration::from_secs(3_600);
+    });
     let one = broker.client(V5, "one");
     let mut two = broker.client(V3_1_1, "two");
     broker.open(V5).expect_end();
