@@ -73,7 +73,7 @@ async fn a_server_that_takes_no_byte_any_more_is_left_even_without_keep_alive() 
     let (client, _driver) = start(options(Version::V3_1_1, "me").keep_alive(Duration::ZERO), pipes);
     let _peer = server.connected(false).await;
     let delivery = client.publish("a", vec![0; 100_000]).send().await.unwrap();
-    assert_eq!(lost(&client).await, CloseReason::Transport);
+    assert_eq!(lost(&client).await, CloseReason::Stalled);
     assert_eq!(within(delivery).await, Err(PublishError::Lost));
 }
 

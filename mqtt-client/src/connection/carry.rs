@@ -74,7 +74,7 @@ impl<S: Stream> Link<S> {
                 return Some(end_of(core));
             }
             Turn::Written(Ok(_)) => return Some(end_of(core)),
-            Turn::Deadline if self.is_stalled() => return Some(CloseReason::Transport),
+            Turn::Deadline if self.is_stalled() => return Some(CloseReason::Stalled),
             Turn::Deadline => {
                 let now = core.now();
                 core.session.handle_timeout(now);
