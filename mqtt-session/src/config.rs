@@ -21,11 +21,12 @@ pub enum Overflow {
 pub struct QueueLimits {
     /// Messages that wait. Default 100,000: an hour of 25 messages a second.
     pub messages: usize,
-    /// Bytes of messages that wait: topics, payloads and properties. Default 64 MiB, so that few sessions cannot
-    /// fill a machine.
+    /// Bytes of messages that wait or are kept until the peer has said to have them: topics, payloads and
+    /// properties. What is in flight keeps its share until PUBACK or PUBREC, and only what waits makes room.
+    /// Default 64 MiB, so that few sessions cannot fill a machine.
     pub bytes: usize,
-    /// Messages of QoS 1 and 2 in flight, whatever the peer allows; they no longer count as waiting. Default 1,024:
-    /// enough to fill a long fast link, few enough to resend after a cut.
+    /// Messages of QoS 1 and 2 in flight, whatever the peer allows; they no longer count among `messages`. Default
+    /// 1,024: enough to fill a long fast link, few enough to resend after a cut.
     pub window: NonZeroU16,
     /// What happens beyond these.
     pub overflow: Overflow,

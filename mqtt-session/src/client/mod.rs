@@ -240,6 +240,11 @@ impl ClientSession {
         self.state.outgoing.queued()
     }
 
+    /// Bytes of messages that wait or are kept until the server has said to have them.
+    pub const fn held_bytes(&self) -> usize {
+        self.state.outgoing.held_bytes()
+    }
+
     /// Messages of QoS 1 and 2 that were sent and are not acknowledged.
     pub fn in_flight(&self) -> usize {
         self.state.outgoing.in_flight()

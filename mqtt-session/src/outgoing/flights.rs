@@ -42,6 +42,8 @@ pub(super) struct Flights {
     pub(super) released: VecDeque<Released>,
     /// Entries of `published` that have gone on.
     gone: usize,
+    /// Bytes of the messages in `published`.
+    bytes: usize,
 }
 
 /// Entries that have gone on and may stand among the others, whatever their share.
@@ -75,9 +77,21 @@ impl Flights {
         self.released.iter().position(|released| released.id == id)
     }
 
+    /// Bytes of the messages that are kept to be sent again.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Begins an exchange.
+    pub(super) fn publish(&mut self, id: PacketId, queued: Queued, attempted: bool, wait: Option<StoreSeq>) {
+        self.bytes += queued.bytes();
+        self.published.push_back(Flight { id, queued: Some(queued), attempted, wait });
+    }
+
     /// The exchange at `index` has gone on, or is over: its message.
     pub(super) fn take_message(&mut self, index: usize, window: &mut Window) -> Option<Queued> {
         let queued = self.published.get_mut(index)?.queued.take()?;
+        self.bytes -= queued.bytes();
         self.gone += 1;
         self.forget_gone(window);
         Some(queued)
@@ -146,17 +160,19 @@ mod tests {
                 subscription_ids: Box::default(),
                 ticket: Ticket(round),
             };
-            flights.published.push_back(Flight { id, queued: Some(queued), attempted: true, wait: None });
+            flights.publish(id, queued, true, None);
             window.sent += 1;
             if round > 0 {
                 let index = flights.find_published(id, &window).unwrap();
                 flights.take_message(index, &mut window).unwrap();
             }
             assert_eq!((flights.len(), window.sent), (1, flights.published.len()));
+            assert_eq!(flights.bytes(), message.bytes());
             assert!(flights.published.len() <= 2 + GONE_ALLOWED);
             id = id.next();
         }
         flights.take_message(0, &mut window).unwrap();
         assert!(flights.published.is_empty() && flights.published.capacity() <= 4);
+        assert_eq!(flights.bytes(), 0);
     }
 }

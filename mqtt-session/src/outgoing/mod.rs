@@ -79,7 +79,7 @@ impl Outgoing {
         queued: Queued,
         report: impl FnMut(Ticket, Progress),
     ) -> Result<(), DropReason> {
-        self.queue.push(now, queued, report)
+        self.queue.push(now, queued, self.flights.bytes(), report)
     }
 
     /// Whether a message may overtake nothing by being sent now.
@@ -87,9 +87,14 @@ impl Outgoing {
         self.queue.is_empty() && window.sent == self.flights.published.len()
     }
 
+    /// Whether there is room to keep `queued` until it is acknowledged.
+    pub(crate) fn holds(&self, queued: &Queued) -> bool {
+        self.queue.has_bytes(self.held_bytes(), queued.bytes())
+    }
+
     /// Begins an exchange whose PUBLISH the caller has just written with `id`.
     pub(crate) fn began(&mut self, id: PacketId, queued: Queued, window: &mut Window) {
-        self.flights.published.push_back(Flight { id, queued: Some(queued), attempted: true, wait: None });
+        self.flights.publish(id, queued, true, None);
         window.sent += 1;
         window.open += 1;
     }
@@ -214,8 +219,7 @@ impl Outgoing {
         } else if let Some(id) = self.ids.take() {
             // the identifier of a QoS 2 message is stored before it is spoken of
             let wait = if queued.qos == QoS::ExactlyOnce { effects.push(StoreOp::Sent(id)) } else { None };
-            let flight = Flight { id, queued: Some(queued), attempted: false, wait };
-            self.flights.published.push_back(flight);
+            self.flights.publish(id, queued, false, wait);
         } else {
             self.queue.push_front(queued);
             return false;
@@ -377,9 +381,9 @@ impl Outgoing {
         self.queue.len()
     }
 
-    /// Bytes of the messages in the queue.
-    pub(crate) const fn queued_bytes(&self) -> usize {
-        self.queue.bytes()
+    /// Bytes of the messages that wait, or are kept to be sent again.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.queue.bytes() + self.flights.bytes()
     }
 
     /// Exchanges that are not over.

@@ -24,7 +24,7 @@ pub(crate) struct Queued {
 }
 
 impl Queued {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.message.bytes() + size_of_val(&*self.subscription_ids)
     }
 
@@ -69,22 +69,24 @@ impl Queue {
 
     /// Puts a message at the end; `Err` with the reason if it is not kept.
     ///
-    /// `report` hears of older messages that had to make room, expired ones first.
+    /// `in_flight` are the bytes that nothing here can free. `report` hears of older messages that had to make
+    /// room, expired ones first.
     pub(super) fn push(
         &mut self,
         now: Time,
         queued: Queued,
+        in_flight: usize,
         mut report: impl FnMut(Ticket, Progress),
     ) -> Result<(), DropReason> {
         let bytes = queued.bytes();
-        // nothing makes room for what no queue of this size can hold
-        if bytes > self.limits.bytes || self.limits.messages == 0 {
+        // nothing makes room for what would not fit beside an empty queue
+        if !self.has_bytes(in_flight, bytes) || self.limits.messages == 0 {
             return Err(DropReason::QueueFull);
         }
-        if self.is_full(bytes) {
+        if self.is_full(in_flight, bytes) {
             self.drop_expired(now, &mut report);
         }
-        while self.is_full(bytes) {
+        while self.is_full(in_flight, bytes) {
             let oldest = match self.limits.overflow {
                 Overflow::DropOldest => self.pop(),
                 Overflow::DropNewest => None,
@@ -98,8 +100,13 @@ impl Queue {
         Ok(())
     }
 
-    fn is_full(&self, bytes: usize) -> bool {
-        self.messages.len() >= self.limits.messages || self.bytes + bytes > self.limits.bytes
+    fn is_full(&self, in_flight: usize, bytes: usize) -> bool {
+        self.messages.len() >= self.limits.messages || !self.has_bytes(in_flight + self.bytes, bytes)
+    }
+
+    /// Whether the limit allows `bytes` beside those `held`.
+    pub(super) const fn has_bytes(&self, held: usize, bytes: usize) -> bool {
+        held.saturating_add(bytes) <= self.limits.bytes
     }
 
     fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(Ticket, Progress)) {

@@ -107,10 +107,17 @@ fn write_now(
     if message.expires.is_some_and(|expires| expires <= now) {
         return Some(Delivered::Dropped(DropReason::Expired));
     }
-    let id = match qos {
-        QoS::AtMostOnce => PacketId::MIN,
+    let (id, kept) = match qos {
+        QoS::AtMostOnce => (PacketId::MIN, None),
         _ if link.window.is_full() => return None,
-        _ => state.outgoing.ids.take()?,
+        _ => {
+            let kept = to_queue(message, matched, qos);
+            // the queue is empty: nothing in it could make room
+            if !state.outgoing.holds(&kept) {
+                return Some(Delivered::Dropped(DropReason::QueueFull));
+            }
+            (state.outgoing.ids.take()?, Some(kept))
+        }
     };
     let publish = PublishRef {
         message: *message.message(),
@@ -127,9 +134,8 @@ fn write_now(
         }
         return Some(Delivered::Dropped(DropReason::TooLarge));
     }
-    if qos != QoS::AtMostOnce {
-        let queued = to_queue(message, matched, qos);
-        state.outgoing.began(id, queued, &mut link.window);
+    if let Some(kept) = kept {
+        state.outgoing.began(id, kept, &mut link.window);
     }
     Some(Delivered::Written)
 }

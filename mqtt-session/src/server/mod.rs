@@ -281,9 +281,10 @@ impl ServerSession {
         self.state.outgoing.queued()
     }
 
-    /// Bytes of messages that wait to be sent: topics, payloads and properties.
-    pub const fn queued_bytes(&self) -> usize {
-        self.state.outgoing.queued_bytes()
+    /// Bytes of messages that wait, or are kept until the client has said to have them: topics, payloads and
+    /// properties.
+    pub const fn held_bytes(&self) -> usize {
+        self.state.outgoing.held_bytes()
     }
 
     /// Messages of QoS 1 and 2 that were sent and are not acknowledged.

@@ -196,12 +196,12 @@ fn the_queue_counts_bytes_and_is_not_emptied_for_a_message_that_never_fits() {
         let mut pair = offline(QueueLimits { bytes: 20, overflow, ..QueueLimits::default() });
         assert_eq!(pair.deliver("12345", QoS::AtLeastOnce), Delivered::Queued);
         assert_eq!(pair.deliver("12345", QoS::AtLeastOnce), Delivered::Queued);
-        assert_eq!(pair.server.queued_bytes(), 20);
+        assert_eq!(pair.server.held_bytes(), 20);
         let full = Delivered::Dropped(DropReason::QueueFull);
         assert_eq!(pair.deliver("1234567890123456", QoS::AtLeastOnce), full);
         assert_eq!(pair.server.queued(), 2);
         pair.reconnect();
-        assert_eq!(pair.server.queued_bytes(), 0);
+        assert_eq!(pair.server.held_bytes(), 0);
     }
 }
 
@@ -224,7 +224,7 @@ fn properties_and_subscription_identifiers_fill_the_queue_as_well() {
         pair.server.deliver::<Vec<u8>>(pair.now, &mut outbound, &matched, None)
     };
     assert_eq!(deliver(&mut pair), Delivered::Queued);
-    let one = pair.server.queued_bytes();
+    let one = pair.server.held_bytes();
     assert!(one > 50 * 64 + 250 * 4, "{one}");
     while deliver(&mut pair) == Delivered::Queued {}
     assert_eq!(pair.server.queued(), 10_000 / one);

@@ -7,6 +7,7 @@ mod delivery;
 mod expiry;
 mod flow_control;
 mod handshake;
+mod held_bytes;
 mod keep_alive;
 mod limits;
 

@@ -304,8 +304,8 @@ impl Pair {
     pub(crate) fn is_at_rest(&self) -> bool {
         let (client, server) = (&self.client, &self.server);
         client.queued() + client.in_flight() + client.unreleased() + client.pending_requests() == 0
-            && server.queued() + server.in_flight() + server.unreleased() + server.queued_bytes() == 0
-            && client.unacknowledged() == 0
+            && server.queued() + server.in_flight() + server.unreleased() + server.held_bytes() == 0
+            && client.unacknowledged() + client.held_bytes() == 0
     }
 
     pub(crate) fn is_connected(&self) -> bool {
