@@ -48,7 +48,8 @@ impl Default for QueueLimits {
 pub struct ServerConfig {
     /// What waits for the client.
     pub queue: QueueLimits,
-    /// Receive Maximum: messages of QoS 1 and 2 that the client may have open. Default 1,024.
+    /// Receive Maximum: messages of QoS 1 and 2 that the client may have open. 3.x has no such promise: there,
+    /// and for requests, the client is not read from while so many answers and `replies` wait. Default 1,024.
     pub receive_maximum: NonZeroU16,
     /// Maximum Packet Size in bytes. Default 1 MiB: larger ones delay everybody on the same thread.
     pub maximum_packet_size: u32,
@@ -62,7 +63,8 @@ pub struct ServerConfig {
     pub session_expiry_v3: u32,
     /// The longest keep alive in seconds; longer ones, and none, are replaced in 5.0. Default: as asked.
     pub keep_alive_maximum: Option<NonZeroU16>,
-    /// Answers that wait for a peer that does not read, before it is not read from either. Default 256.
+    /// Answers ready to leave for a client that does not read, before it is not read from either; those that
+    /// the application or the store holds do not count. Default 256.
     pub replies: usize,
     /// Whether effects are stored and the outputs that depend on them held until they are.
     pub store: bool,

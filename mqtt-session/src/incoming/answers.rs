@@ -56,6 +56,9 @@ pub(crate) struct Answers {
     /// The receipt of the first slot.
     pub(super) first: u64,
     handshakes: VecDeque<Handshake>,
+    /// From the front of `slots` and `handshakes`: those that wait for nothing but room in the output.
+    ready_slots: usize,
+    ready_handshakes: usize,
     /// Messages of QoS 1 that this connection has not answered.
     pub(super) open_qos1: usize,
     /// Messages of QoS 2 that came on this connection and are not completed.
@@ -71,6 +74,8 @@ impl Answers {
             slots: VecDeque::new(),
             first: 0,
             handshakes: VecDeque::new(),
+            ready_slots: 0,
+            ready_handshakes: 0,
             open_qos1: 0,
             open_qos2: IdSet::default(),
         }
@@ -84,6 +89,26 @@ impl Answers {
     /// Answers that wait, ready or not.
     pub(crate) fn waiting(&self) -> usize {
         self.slots.len() + self.handshakes.len()
+    }
+
+    /// Answers that wait only for the peer to read.
+    pub(crate) const fn unread(&self) -> usize {
+        self.ready_slots + self.ready_handshakes
+    }
+
+    /// Takes note of answers that have nothing more to wait for: the application has spoken, or the store.
+    pub(crate) fn advance(&mut self, effects: &Effects) {
+        while let Some(slot) = self.slots.get(self.ready_slots)
+            && slot.ready
+            && effects.is_stored(slot.wait)
+        {
+            self.ready_slots += 1;
+        }
+        while let Some(handshake) = self.handshakes.get(self.ready_handshakes)
+            && effects.is_stored(handshake.wait)
+        {
+            self.ready_handshakes += 1;
+        }
     }
 
     /// The answer for `receipt` that the application owes.
@@ -149,12 +174,10 @@ impl Answers {
         effects: &mut Effects,
         out: &mut impl Transmit,
     ) -> bool {
-        while out.has_room() {
-            match self.handshakes.front() {
-                Some(handshake) if effects.is_stored(handshake.wait) => {}
-                _ => break,
-            }
+        self.advance(effects);
+        while self.ready_handshakes > 0 && out.has_room() {
             let Some(Handshake { packet, id, reason, .. }) = self.handshakes.pop_front() else { break };
+            self.ready_handshakes -= 1;
             let ack = AckRef::new(id, reason);
             self.write(
                 match packet {
@@ -164,12 +187,9 @@ impl Answers {
                 out,
             );
         }
-        while out.has_room() {
-            match self.slots.front() {
-                Some(slot) if slot.ready && effects.is_stored(slot.wait) => {}
-                _ => break,
-            }
+        while self.ready_slots > 0 && out.has_room() {
             let Some(slot) = self.slots.pop_front() else { break };
+            self.ready_slots -= 1;
             self.first += 1;
             if !self.transmit_slot(&slot.answer, incoming, effects, out) {
                 return false;

@@ -69,6 +69,7 @@ impl Incoming {
                 answers.open_qos2.insert(id);
                 if !self.ids.insert(id) {
                     self.answer_again(id, answers);
+                    answers.advance(effects);
                     return Ok(None);
                 }
                 let wait = effects.push(StoreOp::Received(id));

@@ -120,6 +120,8 @@ impl ServerSession {
                 Version::V3_1 | Version::V3_1_1 => usize::MAX,
             },
             replies: config.replies,
+            // what the client may have open by right, and as many requests as it may leave unread
+            answers_maximum: usize::from(config.receive_maximum.get()).saturating_add(config.replies),
             closing: connack.is_none().then_some(CloseReason::Local(ReasonCode::PacketTooLarge)),
             connack: connack.map(Box::new),
             connack_wait: None,

@@ -61,6 +61,8 @@ struct Link {
     silence: Silence,
     receive_maximum: usize,
     replies: usize,
+    /// Answers that may wait for anything: the client to read, the application, the store.
+    answers_maximum: usize,
     connack: Option<Box<ConnAck>>,
     /// What must be stored before CONNACK says that the session exists.
     connack_wait: Option<StoreSeq>,
@@ -72,7 +74,9 @@ struct Link {
 
 impl Link {
     fn wants_read(&self) -> bool {
-        self.closing.is_none() && self.answers.waiting() + (self.pings as usize) < self.replies
+        self.closing.is_none()
+            && self.answers.unread() + (self.pings as usize) < self.replies
+            && self.answers.waiting() < self.answers_maximum
     }
 
     /// When the client has been silent for too long; not while it is not read from.
@@ -207,6 +211,9 @@ impl ServerSession {
     /// Everything up to `seq` is stored: what was held for it may be sent.
     pub fn handle_stored(&mut self, seq: StoreSeq) {
         self.state.effects.handle_stored(seq);
+        if let Some(link) = &mut self.link {
+            link.answers.advance(&self.state.effects);
+        }
     }
 
     /// A number for something that the driver stores itself, and that an answer then waits for; `None` if the
@@ -220,14 +227,19 @@ impl ServerSession {
     /// A receipt of an earlier connection is passed over at QoS 1: the client will send the message again. At
     /// QoS 2 it stays good.
     pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode, wait: Option<StoreSeq>) {
-        let answers = self.link.as_mut().map(|link| &mut link.answers);
-        self.state.incoming.acknowledge(receipt, reason, wait, answers);
+        let State { incoming, effects, .. } = &mut self.state;
+        let mut answers = self.link.as_mut().map(|link| &mut link.answers);
+        incoming.acknowledge(receipt, reason, wait, answers.as_deref_mut());
+        if let Some(answers) = answers {
+            answers.advance(effects);
+        }
     }
 
     /// Answers SUBSCRIBE with a code for each filter, in their order. [MQTT-3.8.4-6]
     pub fn answer_subscribe(&mut self, id: PacketId, reasons: Vec<ReasonCode>, wait: Option<StoreSeq>) {
         if let Some(link) = &mut self.link {
             link.answers.answer_subscribe(id, reasons.into(), wait);
+            link.answers.advance(&self.state.effects);
         }
     }
 
@@ -235,6 +247,7 @@ impl ServerSession {
     pub fn answer_unsubscribe(&mut self, id: PacketId, reasons: Vec<ReasonCode>, wait: Option<StoreSeq>) {
         if let Some(link) = &mut self.link {
             link.answers.answer_unsubscribe(id, reasons.into(), wait);
+            link.answers.advance(&self.state.effects);
         }
     }
 
@@ -250,7 +263,8 @@ impl ServerSession {
         self.close(CloseReason::Stalled);
     }
 
-    /// Whether the driver should read: false while so many answers wait that the client must read first.
+    /// Whether the driver should read: false while so many answers wait that the client must read first, or the
+    /// application or the store must come to them.
     pub fn wants_read(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.wants_read())
     }

@@ -30,6 +30,7 @@ impl ServerSession {
             PacketRef::PubRel(ack) => {
                 let State { incoming, effects, .. } = &mut self.state;
                 incoming.handle_pubrel(ack.id, &mut link.answers, effects);
+                link.answers.advance(effects);
                 Ok(None)
             }
             PacketRef::PubComp(ack) => handle_pubcomp(&mut self.state, link, ack),
@@ -86,6 +87,7 @@ fn handle_pubrec<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Ha
     let acked = state.outgoing.handle_pubrec(ack, &mut link.window, &mut state.effects)?;
     if let Acked::Release(reason) = acked {
         link.answers.release(ack.id, reason);
+        link.answers.advance(&state.effects);
     }
     Ok(None)
 }

@@ -274,25 +274,6 @@ fn requests_are_limited() {
 }
 
 #[test]
-fn a_client_that_does_not_read_its_answers_is_not_read_from() {
-    for version in VERSIONS {
-        let config = ServerConfig { replies: 4, ..server_config() };
-        let mut pair = Pair::with(version, client_config(), config);
-        pair.reconnect();
-        pair.to_client.room = 0;
-        for n in 0..20 {
-            pair.publish(&n.to_string(), QoS::AtLeastOnce);
-        }
-        pair.drive();
-        assert_eq!(pair.at_server.len(), 4);
-        pair.to_client.room = usize::MAX;
-        pair.drive();
-        assert_eq!(pair.at_server.len(), 20);
-        assert!(pair.is_at_rest());
-    }
-}
-
-#[test]
 fn properties_count_towards_the_size() {
     let properties =
         MessageProperties { correlation_data: Some(vec![0; 90].into()), ..MessageProperties::default() };

@@ -11,6 +11,7 @@ mod held_bytes;
 mod keep_alive;
 mod limits;
 
+mod reading;
 mod resume;
 mod store;
 
