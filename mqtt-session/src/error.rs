@@ -176,11 +176,16 @@ pub enum SubscribeError {
     /// No filter was given.
     #[error("there is no topic filter")]
     Empty,
-    /// Options, identifier or properties that 3.x does not have, or No Local on a Shared Subscription.
-    #[error("the request cannot be written in this version of MQTT")]
-    NotEncodable,
-    /// The packet is larger than the server's Maximum Packet Size.
-    #[error("the packet is larger than the server takes")]
+    /// No Local on a Shared Subscription.
+    #[error("[MQTT-3.8.3-4] a shared subscription cannot have No Local: leave that option out")]
+    NoLocalShared,
+    /// Subscription options or a subscription identifier, which 3.x does not have.
+    #[error(
+        "only MQTT 5.0 has subscription options besides QoS, and identifiers: leave them out, or use 5.0"
+    )]
+    NotInVersion,
+    /// The packet is larger than the server's Maximum Packet Size, or than MQTT allows.
+    #[error("the packet is larger than the server takes: ask for fewer or shorter filters at once")]
     PacketTooLarge,
     /// Too many requests wait.
     #[error("too many requests wait for the server")]
@@ -195,7 +200,9 @@ impl SubscribeError {
     pub const fn reason_code(self) -> ReasonCode {
         match self {
             Self::Disconnected | Self::Empty => ReasonCode::UnspecifiedError,
-            Self::NotEncodable | Self::NotSupported => ReasonCode::ImplementationSpecificError,
+            Self::NoLocalShared | Self::NotInVersion | Self::NotSupported => {
+                ReasonCode::ImplementationSpecificError
+            }
             Self::PacketTooLarge => ReasonCode::PacketTooLarge,
             Self::QueueFull => ReasonCode::QuotaExceeded,
         }

@@ -70,8 +70,12 @@ impl ClientSession {
         let shared_no_local = filters
             .iter()
             .any(|filter| filter.options.no_local && !matches!(filter.filter.view().share(), Ok(None)));
-        if shared_no_local || (v5_only && !self.version.is_v5()) {
-            return Err(SubscribeError::NotEncodable);
+        if v5_only && !self.version.is_v5() {
+            return Err(SubscribeError::NotInVersion);
+        }
+        // [MQTT-3.8.3-4]
+        if shared_no_local {
+            return Err(SubscribeError::NoLocalShared);
         }
         let empty = filters.is_empty();
         self.request(Request::Subscribe { filters, subscription_id }, empty)

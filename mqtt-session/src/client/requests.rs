@@ -241,9 +241,10 @@ fn send(
             filters: List::new(filters),
         }),
     };
-    let len = packet.encoded_len(window.version).map_err(|_| SubscribeError::NotEncodable)?;
+    // what a version or a combination forbids was refused before, and filters are short: only the sum can be long
+    let len = packet.encoded_len(window.version).map_err(|_| SubscribeError::PacketTooLarge)?;
     if len > window.maximum_packet_size as usize {
         return Err(SubscribeError::PacketTooLarge);
     }
-    packet.encode(window.version, out).map_err(|_| SubscribeError::NotEncodable)
+    packet.encode(window.version, out).map_err(|_| SubscribeError::PacketTooLarge)
 }

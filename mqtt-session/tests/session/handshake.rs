@@ -6,8 +6,8 @@ use mqtt_session::{
 };
 
 use crate::common::{
-    ClientAlone, Pair, ServerAlone, Side, VERSIONS, client_config, message, nonzero, payloads, resuming,
-    server_config, subscription, text,
+    ClientAlone, Pair, ServerAlone, Side, VERSIONS, client_config, filter, message, nonzero, payloads,
+    resuming, server_config, subscription, text,
 };
 
 #[test]
@@ -201,13 +201,41 @@ fn subscriptions_that_the_server_does_not_support_fail_and_are_not_sent() {
 }
 
 #[test]
+fn mqtt_5_0__3_8_3_4_no_local_on_a_shared_subscription_is_refused_to_the_application() {
+    let mut pair = Pair::connected(Version::V5);
+    let mut shared = subscription("$share/group/f", QoS::AtMostOnce);
+    shared.options.no_local = true;
+    let mut other = subscription("f", QoS::AtMostOnce);
+    other.options.no_local = true;
+    let refused = pair.client.subscribe(vec![other.clone(), shared], None);
+    assert_eq!(refused, Err(SubscribeError::NoLocalShared));
+    pair.drive();
+    assert!(pair.trace.is_empty());
+    assert!(pair.client.subscribe(vec![other], None).is_ok());
+}
+
+#[test]
+fn a_request_longer_than_any_packet_is_told_to_be_too_large() {
+    let mut pair = Pair::connected(Version::V5);
+    let long = filter(&"f".repeat(65_535));
+    let request = pair.client.unsubscribe(vec![long; 4_097]).unwrap();
+    pair.drive();
+    let failed = ClientEvent::RequestFailed(request, SubscribeError::PacketTooLarge);
+    assert_eq!(pair.events.last(), Some(&failed));
+    assert!(pair.is_connected() && pair.is_at_rest());
+}
+
+#[test]
 fn what_3_x_cannot_say_is_refused_to_the_application() {
     let mut pair = Pair::connected(Version::V3_1_1);
     let expiring = pair.client.publish(pair.now, message("m"), QoS::AtMostOnce, false, Some(Seconds(1)));
     assert_eq!(expiring, Err(PublishError::NotInVersion));
     let id = mqtt_codec::SubscriptionId::new(1);
     let subscribed = pair.client.subscribe(vec![subscription("f", QoS::AtMostOnce)], id);
-    assert_eq!(subscribed, Err(SubscribeError::NotEncodable));
+    assert_eq!(subscribed, Err(SubscribeError::NotInVersion));
+    let mut no_local = subscription("f", QoS::AtMostOnce);
+    no_local.options.no_local = true;
+    assert_eq!(pair.client.subscribe(vec![no_local], None), Err(SubscribeError::NotInVersion));
     assert_eq!(pair.client.subscribe(vec![], None), Err(SubscribeError::Empty));
     pair.drive();
     assert!(pair.trace.is_empty());

@@ -10,7 +10,6 @@ mod handshake;
 mod held_bytes;
 mod keep_alive;
 mod limits;
-
 mod reading;
 mod resume;
 mod store;
