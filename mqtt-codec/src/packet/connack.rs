@@ -1,6 +1,8 @@
 //! CONNACK: the server's answer to CONNECT, and the limits it sets.
 
 use alloc::vec::Vec;
+use core::convert::identity;
+use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
 use bytes::Bytes;
@@ -72,17 +74,21 @@ impl ConnAckRef<'_> {
 macro_rules! connack_properties {
     ($($(#[$doc:meta])* $name:ident: $owned:ty | $view:ty, $convert:expr, $own:expr;)*) => {
         /// What a server of 5.0 can add to CONNACK. `None` leaves a property out and means its default.
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Default, PartialEq, Eq)]
         pub struct ConnAckProperties {
             $($(#[$doc])* pub $name: Option<$owned>,)*
+            /// The last step of that method.
+            pub authentication_data: Option<Bytes>,
             /// User Properties in their order.
             pub user_properties: Vec<(Text, Text)>,
         }
 
-        /// Borrowed [`ConnAckProperties`].
-        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        /// Borrowed [`ConnAckProperties`]. Their `Debug` form does not show the Authentication Data.
+        #[derive(Clone, Copy, Default, PartialEq)]
         pub struct ConnAckPropertiesRef<'a> {
             $($(#[$doc])* pub $name: Option<$view>,)*
+            /// The last step of that method.
+            pub authentication_data: Option<&'a [u8]>,
             /// User Properties in their order.
             pub user_properties: UserProperties<'a>,
         }
@@ -92,6 +98,7 @@ macro_rules! connack_properties {
             pub fn view(&self) -> ConnAckPropertiesRef<'_> {
                 ConnAckPropertiesRef {
                     $($name: $convert(&self.$name),)*
+                    authentication_data: self.authentication_data.as_deref(),
                     user_properties: UserProperties::new(&self.user_properties),
                 }
             }
@@ -100,9 +107,20 @@ macro_rules! connack_properties {
         impl ConnAckPropertiesRef<'_> {
             fn own(&self, storage: Storage<'_>) -> ConnAckProperties {
                 ConnAckProperties {
-                    $($name: $own(self.$name, storage),)*
+                    $($name: $own(self.$name),)*
+                    authentication_data: self.authentication_data.map(|data| storage.bytes(data)),
                     user_properties: self.user_properties.to_vec(),
                 }
+            }
+        }
+
+        impl fmt::Debug for ConnAckPropertiesRef<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("ConnAckProperties")
+                    $(.field(stringify!($name), &self.$name))*
+                    .field("authentication_data", &self.authentication_data.map(|_| "..."))
+                    .field("user_properties", &self.user_properties)
+                    .finish()
             }
         }
     };
@@ -112,51 +130,47 @@ fn same<T: Copy>(value: &Option<T>) -> Option<T> {
     *value
 }
 
-fn keep<T>(value: Option<T>, _: Storage<'_>) -> Option<T> {
-    value
-}
-
-fn text(value: Option<&str>, _: Storage<'_>) -> Option<Text> {
+fn text(value: Option<&str>) -> Option<Text> {
     value.map(Text::checked)
-}
-
-fn binary(value: Option<&[u8]>, storage: Storage<'_>) -> Option<Bytes> {
-    value.map(|bytes| storage.bytes(bytes))
 }
 
 connack_properties! {
     /// The Session Expiry Interval that the server uses instead of the client's.
-    session_expiry: Seconds | Seconds, same, keep;
+    session_expiry: Seconds | Seconds, same, identity;
     /// Unacknowledged messages of QoS 1 and 2 that the server takes at once. Default 65,535.
-    receive_maximum: NonZeroU16 | NonZeroU16, same, keep;
+    receive_maximum: NonZeroU16 | NonZeroU16, same, identity;
     /// The highest QoS that the client may publish with: 0 or 1. Default 2.
-    maximum_qos: QoS | QoS, same, keep;
+    maximum_qos: QoS | QoS, same, identity;
     /// Whether the server keeps retained messages. Default true.
-    retain_available: bool | bool, same, keep;
+    retain_available: bool | bool, same, identity;
     /// The largest packet in bytes that the server takes. Default: no limit but the protocol's.
-    maximum_packet_size: NonZeroU32 | NonZeroU32, same, keep;
+    maximum_packet_size: NonZeroU32 | NonZeroU32, same, identity;
     /// The identifier that the server gave to a client without one.
     assigned_client_id: Text | &'a str, Option::as_deref, text;
     /// Topic aliases that the server remembers. Default 0.
-    topic_alias_maximum: u16 | u16, same, keep;
+    topic_alias_maximum: u16 | u16, same, identity;
     /// Reason String, for people.
     reason_string: Text | &'a str, Option::as_deref, text;
     /// Whether filters may have wildcards. Default true.
-    wildcard_subscription_available: bool | bool, same, keep;
+    wildcard_subscription_available: bool | bool, same, identity;
     /// Whether subscriptions may have identifiers. Default true.
-    subscription_id_available: bool | bool, same, keep;
+    subscription_id_available: bool | bool, same, identity;
     /// Whether subscriptions may be shared. Default true.
-    shared_subscription_available: bool | bool, same, keep;
+    shared_subscription_available: bool | bool, same, identity;
     /// The keep alive in seconds that the client must use instead of its own.
-    server_keep_alive: u16 | u16, same, keep;
+    server_keep_alive: u16 | u16, same, identity;
     /// A basis for response topics.
     response_information: Text | &'a str, Option::as_deref, text;
     /// Another server to use.
     server_reference: Text | &'a str, Option::as_deref, text;
     /// The method of enhanced authentication.
     authentication_method: Text | &'a str, Option::as_deref, text;
-    /// The last step of that method.
-    authentication_data: Bytes | &'a [u8], Option::as_deref, binary;
+}
+
+impl fmt::Debug for ConnAckProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
 }
 
 impl PropertySet for ConnAckPropertiesRef<'_> {
