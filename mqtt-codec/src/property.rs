@@ -324,6 +324,12 @@ pub(crate) fn put_binary(sink: &mut impl Sink, id: u8, field: Field, value: Opti
     }
 }
 
+/// A step of enhanced authentication, as CONNECT, CONNACK and AUTH carry it.
+pub(crate) fn put_authentication(sink: &mut impl Sink, method: Option<&str>, data: Option<&[u8]>) {
+    put_text(sink, id::AUTHENTICATION_METHOD, Field::AuthenticationMethod, method);
+    put_binary(sink, id::AUTHENTICATION_DATA, Field::AuthenticationData, data);
+}
+
 pub(crate) fn put_user_properties(sink: &mut impl Sink, properties: UserProperties<'_>) {
     for (name, value) in properties {
         write::u8(sink, id::USER_PROPERTY);

@@ -92,8 +92,7 @@ impl fmt::Debug for AuthRef<'_> {
 
 impl PropertySet for AuthRef<'_> {
     fn write(&self, sink: &mut impl Sink) {
-        property::put_text(sink, id::AUTHENTICATION_METHOD, Field::AuthenticationMethod, Some(self.method));
-        property::put_binary(sink, id::AUTHENTICATION_DATA, Field::AuthenticationData, self.data);
+        property::put_authentication(sink, Some(self.method), self.data);
         property::put_text(sink, id::REASON_STRING, Field::ReasonString, self.reason_string);
         property::put_user_properties(sink, self.user_properties);
     }

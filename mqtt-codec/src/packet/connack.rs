@@ -196,18 +196,7 @@ impl PropertySet for ConnAckPropertiesRef<'_> {
             self.response_information,
         );
         property::put_text(sink, id::SERVER_REFERENCE, Field::ServerReference, self.server_reference);
-        property::put_text(
-            sink,
-            id::AUTHENTICATION_METHOD,
-            Field::AuthenticationMethod,
-            self.authentication_method,
-        );
-        property::put_binary(
-            sink,
-            id::AUTHENTICATION_DATA,
-            Field::AuthenticationData,
-            self.authentication_data,
-        );
+        property::put_authentication(sink, self.authentication_method, self.authentication_data);
         property::put_user_properties(sink, self.user_properties);
     }
 }

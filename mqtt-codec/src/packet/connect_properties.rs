@@ -117,18 +117,7 @@ impl PropertySet for ConnectPropertiesRef<'_> {
         property::put_u16(sink, id::TOPIC_ALIAS_MAXIMUM, self.topic_alias_maximum);
         property::put_flag(sink, id::REQUEST_RESPONSE_INFORMATION, self.request_response_information);
         property::put_flag(sink, id::REQUEST_PROBLEM_INFORMATION, self.request_problem_information);
-        property::put_text(
-            sink,
-            id::AUTHENTICATION_METHOD,
-            Field::AuthenticationMethod,
-            self.authentication_method,
-        );
-        property::put_binary(
-            sink,
-            id::AUTHENTICATION_DATA,
-            Field::AuthenticationData,
-            self.authentication_data,
-        );
+        property::put_authentication(sink, self.authentication_method, self.authentication_data);
         property::put_user_properties(sink, self.user_properties);
     }
 }
