@@ -22,13 +22,13 @@ pub struct FixedHeader {
 impl FixedHeader {
     /// Reads the fixed header at the start of `input`; `None` while more bytes are needed.
     ///
-    /// `rules` has the largest packet in bytes, fixed header included, that the reader takes: a larger one fails
-    /// here, before its body has been received or room was made for it. Fails also for packet type 0, AUTH in
-    /// 3.x, wrong flags, and a Remaining Length of more than four bytes, or one not in its shortest form in
-    /// 5.0. [MQTT-1.5.5-1] (3.x has no such rule: there [`Compat`] decides.)
-    ///
     /// CONNECT says itself which version it is: its flags and the form of its length are looked at when it is
     /// decoded.
+    ///
+    /// # Errors
+    /// A packet larger than `rules` allow, fixed header included, before its body has been received or room was
+    /// made for it. Packet type 0, AUTH in 3.x, wrong flags, and a Remaining Length of more than four bytes, or
+    /// one not in its shortest form in 5.0. [MQTT-1.5.5-1] (3.x has no such rule: there [`Compat`] decides.)
     #[inline]
     pub fn parse(input: &[u8], rules: &Rules) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = input.first() else { return Ok(None) };

@@ -20,6 +20,9 @@ impl<'a> TopicRef<'a> {
     pub(crate) const ALIASED: Self = Self("");
 
     /// Checks the rules of a Topic Name. [MQTT-4.7.0-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-4.7.3-3]
+    ///
+    /// # Errors
+    /// The rule that `name` breaks.
     pub fn new(name: &'a str) -> Result<Self, InvalidTopic> {
         check_text(name)?;
         check_topic(name)?;
@@ -59,6 +62,9 @@ pub struct Topic(Arc<str>);
 
 impl Topic {
     /// Checks the rules of a Topic Name, see [`TopicRef::new`].
+    ///
+    /// # Errors
+    /// The rule that `name` breaks.
     pub fn new(name: &str) -> Result<Self, InvalidTopic> {
         TopicRef::new(name).map(TopicRef::to_topic)
     }
@@ -83,6 +89,9 @@ pub struct TopicFilterRef<'a>(&'a str);
 
 impl<'a> TopicFilterRef<'a> {
     /// Checks the rules of a Topic Filter. [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1]
+    ///
+    /// # Errors
+    /// The rule that `filter` breaks.
     pub fn new(filter: &'a str) -> Result<Self, InvalidTopicFilter> {
         check_text(filter)?;
         check_filter(filter)?;
@@ -111,7 +120,8 @@ impl<'a> TopicFilterRef<'a> {
 
     /// The Shared Subscription that the filter asks for, `None` if it is an ordinary filter.
     ///
-    /// Fails if it begins with `$share/` but has no valid ShareName and filter. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+    /// # Errors
+    /// If it begins with `$share/` but has no valid ShareName and filter. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
     pub fn share(self) -> Result<Option<Share<'a>>, InvalidTopicFilter> {
         if self.0 == "$share" {
             return Err(InvalidTopicFilter::ShareName);
@@ -167,6 +177,9 @@ pub struct TopicFilter(Arc<str>);
 
 impl TopicFilter {
     /// Checks the rules of a Topic Filter, see [`TopicFilterRef::new`].
+    ///
+    /// # Errors
+    /// The rule that `filter` breaks.
     pub fn new(filter: &str) -> Result<Self, InvalidTopicFilter> {
         TopicFilterRef::new(filter).map(TopicFilterRef::to_topic_filter)
     }

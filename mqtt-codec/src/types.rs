@@ -110,7 +110,10 @@ impl Text {
     /// Bytes that fit into the two-byte length on the wire.
     pub const MAX_LEN: usize = u16::MAX as usize;
 
-    /// Refuses U+0000 [MQTT-1.5.4-2] and more than [`Text::MAX_LEN`] bytes.
+    /// Checks the rules of a UTF-8 Encoded String that `str` does not imply.
+    ///
+    /// # Errors
+    /// U+0000 [MQTT-1.5.4-2] and more than [`Text::MAX_LEN`] bytes.
     pub fn new(text: &str) -> Result<Self, InvalidText> {
         check_text(text)?;
         Ok(Self(text.into()))

@@ -19,6 +19,9 @@ impl Packet {
     /// A packet of `version` that `reader` may receive. What is encoded from it decodes to an equal packet.
     ///
     /// Feature `arbitrary`. Ends after a bounded number of steps, whatever the bytes in `u` are.
+    ///
+    /// # Errors
+    /// Those of [`Unstructured`].
     pub fn arbitrary(u: &mut Unstructured<'_>, version: Version, reader: Role) -> Result<Self> {
         let mut types = PacketType::ALL.to_vec();
         types.retain(|packet_type| packet_type.may_reach(reader, version));
@@ -27,6 +30,9 @@ impl Packet {
     }
 
     /// Like [`Packet::arbitrary`], of one type. A type that `version` does not have is the caller's mistake.
+    ///
+    /// # Errors
+    /// Those of [`Unstructured`].
     pub fn arbitrary_of(
         u: &mut Unstructured<'_>,
         packet_type: PacketType,

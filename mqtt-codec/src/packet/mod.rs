@@ -134,6 +134,9 @@ impl<'a> PacketRef<'a> {
     ///
     /// Topic Aliases are not resolved: that needs the memory of a connection, which a
     /// [`Decoder`](crate::Decoder) has.
+    ///
+    /// # Errors
+    /// What breaks a rule of the packet's layout, with the field and where in the packet it stands.
     pub fn decode(frame: &'a [u8], rules: &Rules) -> Result<Self, DecodeError> {
         let (field, offset, kind) = match FixedHeader::parse(frame, rules)? {
             Some(header) if header.packet_len() == frame.len() => {
@@ -182,14 +185,17 @@ impl<'a> PacketRef<'a> {
         }
     }
 
-    /// Appends the packet to `sink`; on an error nothing has been written.
+    /// Appends the packet to `sink`.
     ///
     /// What a CONNACK, PUBLISH, acknowledgement, SUBACK or DISCONNECT of 3.x cannot say (properties, reason
-    /// codes) is left out, so that a message or an answer can be given to a peer of any version. What a client
-    /// asks for in CONNECT, SUBSCRIBE or UNSUBSCRIBE and 3.x cannot say is [`EncodeError::NotInVersion`], and so
-    /// is a refusal in CONNACK that 3.x has no return code for.
+    /// codes) is left out, so that a message or an answer can be given to a peer of any version.
     ///
     /// A CONNECT is written in the version that it names, whatever `version` is.
+    ///
+    /// # Errors
+    /// Then nothing has been written. What a client asks for in CONNECT, SUBSCRIBE or UNSUBSCRIBE and 3.x cannot
+    /// say is [`EncodeError::NotInVersion`], and so are AUTH in 3.x and a refusal in CONNACK that 3.x has no
+    /// return code for. The other kinds of [`EncodeError`] name a value that the packet may not hold.
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         match self {
             Self::Connect(packet) => packet.encode(version, sink),
@@ -213,6 +219,9 @@ impl<'a> PacketRef<'a> {
     }
 
     /// The size of the encoded packet in bytes, by the same description that encodes it.
+    ///
+    /// # Errors
+    /// Those of [`PacketRef::encode`].
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
         match self {
             Self::Connect(packet) => packet.encoded_len(version),
@@ -245,11 +254,17 @@ impl<'a> PacketRef<'a> {
 
 impl Packet {
     /// See [`PacketRef::encode`].
+    ///
+    /// # Errors
+    /// Those of [`PacketRef::encode`].
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         self.view().encode(version, sink)
     }
 
     /// See [`PacketRef::encoded_len`].
+    ///
+    /// # Errors
+    /// Those of [`PacketRef::encode`].
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
         self.view().encoded_len(version)
     }

@@ -129,12 +129,18 @@ impl PublishRef<'_> {
         }
     }
 
-    /// Appends the packet; on an error nothing has been written.
+    /// Appends the packet.
+    ///
+    /// # Errors
+    /// Those of [`PacketRef::encode`](super::PacketRef::encode).
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         Layout::encode(self, version, sink)
     }
 
     /// Appends the packet without its payload, whose length it counts: the payload follows from elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`PublishRef::encode`], which counts the payload as well.
     pub fn encode_head(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         let remaining = self.remaining_length(version)?;
         fixed_header(sink, PacketType::Publish, self.flags(), remaining);
@@ -143,6 +149,9 @@ impl PublishRef<'_> {
     }
 
     /// The size of the encoded packet in bytes.
+    ///
+    /// # Errors
+    /// Those of [`PublishRef::encode`].
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
         Layout::encoded_len(self, version)
     }
