@@ -1,4 +1,6 @@
 //! What can go wrong, sorted by what the application was doing.
+//!
+//! Each text is complete: what it tells of the cause is not its `source()` as well, or a chain would tell it twice.
 
 use std::convert::Infallible;
 use std::io;
@@ -30,7 +32,7 @@ pub enum Step {
 pub enum ConnectionError {
     /// The address cannot be used.
     #[error("the address cannot be used: {0}")]
-    Address(#[from] AddressError),
+    Address(AddressError),
     /// The connection was there and ended.
     #[error("the connection ended: {0}")]
     Closed(CloseReason),
@@ -46,27 +48,27 @@ pub enum ConnectionError {
     #[error("the server refused the connection: {0}")]
     Refused(ReasonCode),
     /// The host has no address.
-    #[error("cannot resolve {host}: {source}")]
+    #[error("cannot resolve {host}: {error}")]
     Resolve {
         /// The host's name.
         host: String,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Nobody takes connections there.
-    #[error("cannot connect to {address}: {source}")]
+    #[error("cannot connect to {address}: {error}")]
     Tcp {
         /// The last address tried.
         address: SocketAddr,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The connect timeout ran out.
     #[error("the connect timeout ran out during {0}")]
     Timeout(Step),
     /// A transport of the application's own failed.
     #[error("cannot connect: {0}")]
-    Transport(#[source] io::Error),
+    Transport(io::Error),
 }
 
 impl ConnectionError {
@@ -92,6 +94,12 @@ impl ConnectionError {
             | Self::Timeout(_)
             | Self::Transport(_) => false,
         }
+    }
+}
+
+impl From<AddressError> for ConnectionError {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
     }
 }
 
@@ -143,13 +151,25 @@ pub enum PublishError {
     Session(#[from] mqtt_session::PublishError),
     /// A property is no valid string.
     #[error("a property of the message: {0}")]
-    Text(#[from] InvalidText),
+    Text(InvalidText),
     /// The time given to `timeout` ran out. The message is not taken back.
     #[error("not acknowledged in time")]
     TimedOut,
     /// Not a valid Topic Name.
     #[error("the topic cannot be published to: {0}")]
-    Topic(#[from] InvalidTopic),
+    Topic(InvalidTopic),
+}
+
+impl From<InvalidText> for PublishError {
+    fn from(error: InvalidText) -> Self {
+        Self::Text(error)
+    }
+}
+
+impl From<InvalidTopic> for PublishError {
+    fn from(error: InvalidTopic) -> Self {
+        Self::Topic(error)
+    }
 }
 
 impl From<Infallible> for PublishError {
@@ -167,7 +187,7 @@ pub enum SubscribeError {
     Closed,
     /// Not a valid Topic Filter.
     #[error("the filter cannot be subscribed to: {0}")]
-    Filter(#[from] InvalidTopicFilter),
+    Filter(InvalidTopicFilter),
     /// The server refused every filter; this is its first code.
     #[error("the server refused the subscription: {0}")]
     Refused(ReasonCode),
@@ -179,8 +199,49 @@ pub enum SubscribeError {
     TimedOut,
 }
 
+impl From<InvalidTopicFilter> for SubscribeError {
+    fn from(error: InvalidTopicFilter) -> Self {
+        Self::Filter(error)
+    }
+}
+
 impl From<Infallible> for SubscribeError {
     fn from(never: Infallible) -> Self {
         match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_chain_of_errors_tells_each_cause_once() {
+        let system = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let errors: [(Box<dyn Error>, &str); 5] = [
+            (
+                ConnectionError::Resolve { host: "h".into(), error: system() }.into(),
+                "cannot resolve h: connection refused",
+            ),
+            (
+                ConnectionError::Tcp { address: ([127, 0, 0, 1], 1883).into(), error: system() }.into(),
+                "cannot connect to 127.0.0.1:1883: connection refused",
+            ),
+            (ConnectionError::Transport(system()).into(), "cannot connect: connection refused"),
+            (
+                ConnectionError::from(AddressError::NoHost).into(),
+                "the address cannot be used: there is no host",
+            ),
+            (
+                SubscribeError::from(InvalidTopicFilter::Empty).into(),
+                "the filter cannot be subscribed to: a topic filter has at least one character [MQTT-4.7.3-1]",
+            ),
+        ];
+        for (error, text) in errors {
+            assert_eq!(error.to_string(), text);
+            assert!(error.source().is_none(), "{text}");
+        }
     }
 }

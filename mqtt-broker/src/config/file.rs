@@ -25,7 +25,7 @@ impl Config {
     /// If the file cannot be read, or line by line what is not a setting or not a value of it.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let text =
-            fs::read_to_string(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+            fs::read_to_string(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
         text.parse().map_err(|error| FileError::Syntax { path: path.to_owned(), error })
     }
 }
@@ -59,12 +59,12 @@ pub struct SyntaxError {
 #[non_exhaustive]
 pub enum FileError {
     /// The file cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file can be read, but not understood.
     #[error("{}, {error}", path.display())]

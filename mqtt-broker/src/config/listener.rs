@@ -54,8 +54,9 @@ impl FromStr for Listener {
         let (host, port) = split(authority).ok_or_else(|| ListenError::Address { url: url.to_owned() })?;
         let address = match host.parse::<IpAddr>() {
             Ok(ip) => SocketAddr::new(ip, port),
-            Err(_) => look_up(host, port)
-                .map_err(|source| ListenError::Unknown { host: host.to_owned(), source })?,
+            Err(_) => {
+                look_up(host, port).map_err(|error| ListenError::Unknown { host: host.to_owned(), error })?
+            }
         };
         Ok(Self { address })
     }
@@ -120,14 +121,12 @@ pub enum ListenError {
         url: String,
     },
     /// The host name has no address.
-    #[error(
-        "no address is known for the host {host} ({source}): check the name, or write the address itself"
-    )]
+    #[error("no address is known for the host {host} ({error}): check the name, or write the address itself")]
     Unknown {
         /// The name.
         host: String,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
 }
 

@@ -30,19 +30,19 @@ pub struct BrokerBuilder {
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be listened on: in use, not of this machine, or not permitted.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {error}")]
     Bind {
         /// The address.
         address: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
     /// The configuration contradicts the standard or itself, or is open to other machines unasked.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A thread or its event queue could not be made.
     #[error("cannot start a shard: {0}")]
-    Shard(#[source] io::Error),
+    Shard(io::Error),
 }
 
 impl Broker {
@@ -79,7 +79,7 @@ impl BrokerBuilder {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for &Listener { address } in &self.config.listeners {
-            let refused = |source| StartError::Bind { address, source };
+            let refused = |error| StartError::Bind { address, error };
             let listener = listen::bind(address).map_err(refused)?;
             addresses.push(listener.local_addr().map_err(refused)?);
             listeners.push(listener);

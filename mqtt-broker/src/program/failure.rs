@@ -11,8 +11,8 @@ use thiserror::Error;
 /// Why the program ends early.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    #[error("{}", advice(.listener, .source))]
-    Bind { listener: Listener, source: io::Error },
+    #[error("{}", advice(.listener, .error))]
+    Bind { listener: Listener, error: io::Error },
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("the broker has ended, because {0}; its log says more")]
@@ -28,7 +28,7 @@ pub(crate) enum Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Bind { address, source } => Self::Bind { listener: Listener { address }, source },
+            StartError::Bind { address, error } => Self::Bind { listener: Listener { address }, error },
             StartError::Config(error) => Self::Config(error),
             other => Self::Start(other),
         }
@@ -45,9 +45,9 @@ impl Failure {
     }
 }
 
-fn advice(listener: &Listener, source: &io::Error) -> String {
+fn advice(listener: &Listener, error: &io::Error) -> String {
     let Listener { mut address } = *listener;
-    match source.kind() {
+    match error.kind() {
         io::ErrorKind::AddrInUse => {
             address.set_port(address.port().checked_add(1).unwrap_or(Listener::PORT));
             let other = Listener { address };
@@ -63,7 +63,7 @@ fn advice(listener: &Listener, source: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => {
             format!("{listener} is no address of this machine: use --listen with one that is")
         }
-        _ => format!("cannot listen on {listener}: {source}"),
+        _ => format!("cannot listen on {listener}: {error}"),
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
             ),
         ] {
             let listener = url.parse().expect(url);
-            let failure = Failure::Bind { listener, source: kind.into() };
+            let failure = Failure::Bind { listener, error: kind.into() };
             assert_eq!(failure.to_string(), sentence);
         }
     }

@@ -40,7 +40,7 @@ impl Dial for Tcp {
 
     async fn dial(&mut self, deadline: Instant) -> Result<TcpStream, ConnectionError> {
         let found = timeout_at(deadline, lookup_host((self.host.as_str(), self.port))).await;
-        let failed = |source| ConnectionError::Resolve { host: self.host.clone(), source };
+        let failed = |error| ConnectionError::Resolve { host: self.host.clone(), error };
         let addresses = found.map_err(|_| ConnectionError::Timeout(Step::Resolve))?.map_err(failed)?;
         let mut last = failed(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         for address in addresses {
@@ -51,7 +51,7 @@ impl Dial for Tcp {
                     let _ = stream.set_nodelay(true);
                     return Ok(stream);
                 }
-                Err(source) => last = ConnectionError::Tcp { address, source },
+                Err(error) => last = ConnectionError::Tcp { address, error },
             }
         }
         Err(last)
