@@ -5,7 +5,7 @@ mod sim;
 
 use std::time::Duration;
 
-use mqtt_broker::core::{ConnectionId, Counter, Mail, Notice, Why};
+use mqtt_broker::core::{ConnectionId, Counter, Mail, Notice, RefusalReason};
 use mqtt_codec::{Connect, Disconnect, Packet, QoS, ReasonCode, Seconds, Version};
 use sim::Sim;
 use sim::packets::{
@@ -160,7 +160,7 @@ fn clients_without_a_session_are_refused_where_there_are_as_many_as_the_limit() 
         let there = sim.connect(connect(version, "there"));
         let refusal = sim.try_connect(connect(version, "third"), &[]).unwrap_err();
         assert_eq!(refusal.reply, code);
-        assert_eq!(refusal.why, Why::Refused(ReasonCode::QuotaExceeded));
+        assert_eq!(refusal.reason, RefusalReason::Refused(ReasonCode::QuotaExceeded));
         sim.connect(connect_kept(version, "away"));
         assert_eq!((sim.hub.sessions(), sim.hub.connected()), (2, 2), "who has a session may come back");
         sim.cut(there);

@@ -40,13 +40,13 @@ pub struct Refusal {
     /// CONNACK, or nothing where the standard wants silence.
     pub reply: Vec<u8>,
     /// What a log should say.
-    pub why: Why,
+    pub reason: RefusalReason,
 }
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Why {
+pub enum RefusalReason {
     /// The bytes are no CONNECT.
     #[error("{0}")]
     Malformed(DecodeError),
@@ -71,14 +71,14 @@ impl Lobby {
         if let Some(packet) = self.unread.first().and_then(|first| PacketType::from_wire(first >> 4))
             && packet != PacketType::Connect
         {
-            return Verdict::Refuse(Refusal { reply: Vec::new(), why: Why::NotConnect(packet) });
+            return Verdict::Refuse(Refusal { reply: Vec::new(), reason: RefusalReason::NotConnect(packet) });
         }
         let unread = std::mem::take(&mut self.unread);
         let (connect, len) = match self.decoder.decode_next(&unread) {
             Ok(Some((PacketRef::Connect(connect), len))) => (Box::new(connect.to_connect()), len),
             Ok(Some((packet, _))) => {
-                let why = Why::NotConnect(packet.packet_type());
-                return Verdict::Refuse(Refusal { reply: Vec::new(), why });
+                let reason = RefusalReason::NotConnect(packet.packet_type());
+                return Verdict::Refuse(Refusal { reply: Vec::new(), reason });
             }
             Ok(None) => {
                 self.unread = unread;
@@ -97,7 +97,7 @@ impl Lobby {
 impl Refusal {
     /// A refusal of a CONNECT that conforms; CONNACK says why as far as the version can.
     pub fn new(version: Version, reason: ReasonCode) -> Self {
-        Self { reply: connack(version, reason), why: Why::Refused(reason) }
+        Self { reply: connack(version, reason), reason: RefusalReason::Refused(reason) }
     }
 }
 
@@ -123,7 +123,7 @@ fn malformed(error: DecodeError, version: Option<Version>) -> Refusal {
         // 3.x: no CONNACK [MQTT-3.1.4-1]
         _ => Vec::new(),
     };
-    Refusal { reply, why: Why::Malformed(error) }
+    Refusal { reply, reason: RefusalReason::Malformed(error) }
 }
 
 /// Why a CONNECT that can be read is not accepted.

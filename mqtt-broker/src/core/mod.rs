@@ -35,7 +35,7 @@ mod turn;
 
 pub use connect::NewConnection;
 pub use hub::{Hub, RetainedMessage};
-pub use lobby::{Lobby, Refusal, Verdict, Why};
+pub use lobby::{Lobby, Refusal, RefusalReason, Verdict};
 pub use local::{LocalId, LocalMessage, LocalSink};
 pub use mail::{Forwarded, Mail};
 pub use output::Output;

@@ -136,7 +136,7 @@ impl ShardLoop {
     fn refuse(&mut self, now: Time, id: ConnectionId, refusal: Refusal) {
         self.count(Counter::ClientsRefused);
         if let Some(connection) = self.connections.get(id) {
-            tracing::info!(peer = connection.stream.peer(), "connection refused: {}", refusal.why);
+            tracing::info!(peer = connection.stream.peer(), "connection refused: {}", refusal.reason);
         }
         let mut output = Output::new(usize::MAX);
         mqtt_codec::Sink::put(&mut output, &refusal.reply);
