@@ -3,13 +3,12 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use mqtt_broker::core::router::{
-    CacheLimits, MatchCache, Retained, SessionKey, SubscriptionOptions, Subscriptions,
-};
+use mqtt_broker::core::router::{CacheLimits, Granted, MatchCache, Retained, SessionKey, Subscriptions};
+use mqtt_codec::QoS;
 
 const SEED: u64 = 7;
-const OPTIONS: SubscriptionOptions =
-    SubscriptionOptions { qos: 1, no_local: false, retain_as_published: false, subscription_id: None };
+const GRANTED: Granted =
+    Granted { qos: QoS::AtLeastOnce, no_local: false, retain_as_published: false, subscription_id: None };
 
 fn session(slot: u32) -> SessionKey {
     SessionKey { shard: 0, generation: 1, slot }
@@ -25,7 +24,7 @@ fn mixed(count: u32) -> Subscriptions {
             5..8 => format!("site/{site}/+/{device}/temperature"),
             _ => format!("site/{site}/device/{device}/#"),
         };
-        subscriptions.subscribe(&filter, session(number), OPTIONS);
+        subscriptions.subscribe(&filter, session(number), GRANTED);
     }
     subscriptions
 }
@@ -59,7 +58,7 @@ fn fan_out(criterion: &mut Criterion) {
     for size in [1, 10, 1_000] {
         let mut subscriptions = Subscriptions::new(SEED);
         for slot in 0..size {
-            subscriptions.subscribe("news/+/today", session(slot), OPTIONS);
+            subscriptions.subscribe("news/+/today", session(slot), GRANTED);
         }
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| count(&subscriptions, "news/sport/today"));

@@ -1,13 +1,13 @@
 //! From a topic to the clients that get the message.
 
-use mqtt_codec::{QoS, SubscriptionId};
-use mqtt_session::{Matched as Granted, Outbound, Time};
+use mqtt_codec::QoS;
+use mqtt_session::{Outbound, Time};
 
 use super::clients::Clients;
 use super::hub::Hub;
 use super::local::{self, Locals};
 use super::mail::{Forwarded, Mail};
-use super::router::{GroupId, Matched, SessionKey, SubscriptionOptions};
+use super::router::{Granted, GroupId, Matched, SessionKey};
 use super::shard::{ShardCore, Work, mark};
 use super::turn::count_messages;
 
@@ -17,23 +17,20 @@ const POST: usize = 1_024;
 /// Who gets messages of one topic: a session with all its subscriptions that match, or one member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    One(SessionKey, SubscriptionOptions),
-    Many(SessionKey, Box<[SubscriptionOptions]>),
+    One(SessionKey, Granted),
+    Many(SessionKey, Box<[Granted]>),
     Group(GroupId),
 }
 
 /// Bytes that a cached list of targets takes.
 #[expect(clippy::borrowed_box, reason = "the cache weighs the values that it holds")]
 pub(super) fn weigh(targets: &Box<[Target]>) -> usize {
-    targets
-        .iter()
-        .map(|target| size_of::<Target>() + overlapping(target) * size_of::<SubscriptionOptions>())
-        .sum()
+    targets.iter().map(|target| size_of::<Target>() + overlapping(target) * size_of::<Granted>()).sum()
 }
 
 const fn overlapping(target: &Target) -> usize {
     match target {
-        Target::Many(_, options) => options.len(),
+        Target::Many(_, granted) => granted.len(),
         Target::One(..) | Target::Group(_) => 0,
     }
 }
@@ -80,7 +77,7 @@ impl ShardCore {
         let mut delivery = Delivery { shard, hub, clients, locals, work, now, from: *from, delivered: 0 };
         for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
             if let Some((key, _)) = same.first() {
-                delivery.deliver_local(&mut outbound, *key, same.iter().map(|(_, options)| options));
+                delivery.deliver_local(&mut outbound, *key, same.iter().map(|(_, granted)| granted));
             }
         }
         self.work.scratch = scratch;
@@ -92,15 +89,15 @@ fn collect(hub: &Hub, topic: &str) -> Box<[Target]> {
     let mut sessions = Vec::new();
     let mut targets = Vec::new();
     hub.subscriptions().matches(topic, |matched| match matched {
-        Matched::Session(key, options) => sessions.push((key, options)),
+        Matched::Session(key, granted) => sessions.push((key, granted)),
         Matched::Group(id) => targets.push(Target::Group(id)),
     });
     sessions.sort_by_key(|(key, _)| *key);
     for same in sessions.chunk_by(|(one, _), (other, _)| one == other) {
         match same {
-            [(key, options)] => targets.push(Target::One(*key, *options)),
+            [(key, granted)] => targets.push(Target::One(*key, *granted)),
             [(key, _), ..] => {
-                targets.push(Target::Many(*key, same.iter().map(|(_, options)| *options).collect()))
+                targets.push(Target::Many(*key, same.iter().map(|(_, granted)| *granted).collect()))
             }
             [] => {}
         }
@@ -112,20 +109,20 @@ impl Delivery<'_> {
     fn deliver_all(&mut self, message: &mut Outbound<'_>, targets: &[Target]) {
         for target in targets {
             match target {
-                Target::One(key, options) => self.deliver(message, *key, std::slice::from_ref(options)),
-                Target::Many(key, options) => self.deliver(message, *key, options),
+                Target::One(key, granted) => self.deliver(message, *key, std::slice::from_ref(granted)),
+                Target::Many(key, granted) => self.deliver(message, *key, granted),
                 Target::Group(id) => self.deliver_to_group(message, *id),
             }
         }
     }
 
     #[inline]
-    fn deliver(&mut self, message: &mut Outbound<'_>, key: SessionKey, options: &[SubscriptionOptions]) {
+    fn deliver(&mut self, message: &mut Outbound<'_>, key: SessionKey, granted: &[Granted]) {
         self.delivered += 1;
         if key.shard == self.shard {
-            self.deliver_local(message, key, options.iter());
+            self.deliver_local(message, key, granted.iter());
         } else {
-            self.forward(message, key, options);
+            self.forward(message, key, granted);
         }
     }
 
@@ -136,8 +133,8 @@ impl Delivery<'_> {
         let hub = self.hub;
         let chosen = group.next_member(|key| hub.is_present(key)).or_else(|| group.next_member(|_| true));
         drop(subscriptions);
-        if let Some((key, options)) = chosen {
-            self.deliver(message, key, &[options]);
+        if let Some((key, granted)) = chosen {
+            self.deliver(message, key, &[granted]);
         }
     }
 
@@ -145,7 +142,7 @@ impl Delivery<'_> {
         &mut self,
         message: &mut Outbound<'_>,
         key: SessionKey,
-        options: impl Iterator<Item = &'o SubscriptionOptions>,
+        granted: impl Iterator<Item = &'o Granted>,
     ) {
         if local::is_local(key) {
             return self.locals.deliver(key, message);
@@ -155,16 +152,16 @@ impl Delivery<'_> {
         let mut ids = Vec::new();
         // [MQTT-3.8.3-3]
         let own = self.from == Some(key);
-        let mut granted: Option<(u8, bool)> = None;
-        for options in options.filter(|options| !(own && options.no_local)) {
-            let (qos, retain_as_published) = granted.unwrap_or_default();
+        let mut best: Option<(QoS, bool)> = None;
+        for granted in granted.filter(|granted| !(own && granted.no_local)) {
+            let (qos, retain_as_published) = best.unwrap_or_default();
             // [MQTT-3.3.4-2] the highest of those that match
-            granted = Some((qos.max(options.qos), retain_as_published || options.retain_as_published));
-            ids.extend(options.subscription_id.and_then(|id| SubscriptionId::new(id.get())));
+            best = Some((qos.max(granted.qos), retain_as_published || granted.retain_as_published));
+            ids.extend(granted.subscription_id);
         }
-        let Some((qos, retain_as_published)) = granted else { return };
-        let granted = Granted {
-            qos: QoS::from_wire(qos).unwrap_or_default(),
+        let Some((qos, retain_as_published)) = best else { return };
+        let matched = mqtt_session::Matched {
+            qos,
             // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             retain: retain_as_published && message.retain,
             subscription_ids: &ids,
@@ -173,7 +170,7 @@ impl Delivery<'_> {
             self.work.prepare(&mut link.output);
             &mut link.output
         });
-        client.session.deliver(self.now, message, &granted, output);
+        client.session.deliver(self.now, message, &matched, output);
         if client.link.is_some() {
             mark(client, &mut self.work.dirty);
         } else {
@@ -182,10 +179,10 @@ impl Delivery<'_> {
     }
 
     /// Leaves the message for another shard, together with others that it gets this turn.
-    fn forward(&mut self, message: &mut Outbound<'_>, key: SessionKey, options: &[SubscriptionOptions]) {
+    fn forward(&mut self, message: &mut Outbound<'_>, key: SessionKey, granted: &[Granted]) {
         let Some(outbox) = self.work.outboxes.get_mut(usize::from(key.shard)) else { return };
         let shared = message.share();
-        let targets = options.iter().map(|options| (key, *options));
+        let targets = granted.iter().map(|granted| (key, *granted));
         // a session that is reached in two ways, by itself and as a member of a group, gets two messages
         if let Some(Mail::Deliver(last)) = outbox.last_mut()
             && std::sync::Arc::ptr_eq(&last.message, &shared)

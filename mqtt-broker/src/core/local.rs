@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mqtt_codec::{Message, QoS, TopicFilter};
 use mqtt_session::{Outbound, Time};
 
-use super::router::{SessionKey, SubscriptionOptions};
+use super::router::{Granted, SessionKey};
 use super::shard::ShardCore;
 use super::subscribe::{subscribe_key, unsubscribe_key};
 
@@ -98,15 +98,10 @@ impl ShardCore {
         qos: QoS,
         sink: LocalSink,
     ) {
-        let options = SubscriptionOptions {
-            qos: qos as u8,
-            no_local: false,
-            retain_as_published: false,
-            subscription_id: None,
-        };
+        let granted = Granted { qos, no_local: false, retain_as_published: false, subscription_id: None };
         let (slot, generation) = self.locals.insert(Local { id, filter: filter.clone(), qos, sink });
         let key = SessionKey { shard: self.shard, generation, slot };
-        let plain = subscribe_key(&self.hub, key, filter.view(), options);
+        let plain = subscribe_key(&self.hub, key, filter.view(), granted);
         if !plain {
             return;
         }

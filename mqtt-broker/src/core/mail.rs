@@ -7,12 +7,12 @@ use mqtt_codec::{Message, QoS, Seconds};
 use mqtt_session::Time;
 
 use super::local::{LocalId, LocalSink};
-use super::router::{SessionKey, SubscriptionOptions};
+use super::router::{Granted, SessionKey};
 
 /// One thing for another shard.
 #[non_exhaustive]
 pub enum Mail {
-    /// A message for sessions of the receiving shard: each with the options of its subscriptions that match.
+    /// A message for sessions of the receiving shard: each with what its subscriptions that match were granted.
     Deliver(Box<Forwarded>),
     /// A message that the embedding program publishes.
     Publish {
@@ -52,7 +52,7 @@ pub struct Forwarded {
     pub(super) expires: Option<Time>,
     /// Who published it.
     pub(super) from: Option<SessionKey>,
-    pub(super) targets: Vec<(SessionKey, SubscriptionOptions)>,
+    pub(super) targets: Vec<(SessionKey, Granted)>,
 }
 
 impl Mail {

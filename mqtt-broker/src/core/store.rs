@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mqtt_codec::{Message, QoS, TopicFilter};
 use mqtt_session::{StoreEffect, StoreSeq};
 
-use super::router::{SessionKey, SubscriptionOptions};
+use super::router::{Granted, SessionKey};
 use super::shard::{ShardCore, Slot, mark};
 
 /// Something to be remembered for a session.
@@ -36,8 +36,8 @@ pub enum Record {
         seq: StoreSeq,
         /// The filter as it was subscribed to.
         filter: TopicFilter,
-        /// Its options.
-        options: SubscriptionOptions,
+        /// What it was granted.
+        granted: Granted,
     },
     /// A subscription that has ended: UNSUBACK waits for this.
     Unsubscribed {

@@ -1,16 +1,12 @@
 //! SUBSCRIBE and UNSUBSCRIBE of a client.
 
-use std::num::NonZeroU32;
-
-use mqtt_codec::{
-    QoS, ReasonCode, RetainHandling, SubscribeRef, SubscriptionRef, TopicFilterRef, UnsubscribeRef,
-};
+use mqtt_codec::{ReasonCode, RetainHandling, SubscribeRef, SubscriptionRef, TopicFilterRef, UnsubscribeRef};
 use mqtt_session::Time;
 
 use super::clients::Client;
 use super::hub::Hub;
 use super::replay::{Replay, Replays};
-use super::router::{SessionKey, SubscriptionOptions};
+use super::router::{Granted, SessionKey};
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
 use super::store::Record;
@@ -19,15 +15,14 @@ impl ShardCore {
     /// Subscribes filter by filter, in order, answers once, then begins to send retained messages.
     pub(super) fn handle_subscribe(&mut self, now: Time, slot: Slot, subscribe: &SubscribeRef<'_>) {
         let Some(client) = self.clients.get(slot) else { return };
-        let id = subscribe.subscription_id.and_then(|id| NonZeroU32::new(id.get()));
         let mut reasons = Vec::new();
         let mut granted_filters = Vec::new();
         for SubscriptionRef { filter, options } in subscribe.filters {
-            let granted = SubscriptionOptions {
-                qos: options.qos as u8,
+            let granted = Granted {
+                qos: options.qos,
                 no_local: options.no_local,
                 retain_as_published: options.retain_as_published,
-                subscription_id: id,
+                subscription_id: subscribe.subscription_id,
             };
             let (reason, existed) = subscribe_one(&self.hub, client, filter, granted);
             reasons.push(reason);
@@ -40,9 +35,9 @@ impl ShardCore {
                 client.replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
         }
-        let wait = granted_filters.into_iter().fold(None, |_, (filter, options)| {
+        let wait = granted_filters.into_iter().fold(None, |_, (filter, granted)| {
             let filter = || filter.to_topic_filter();
-            self.store_record(slot, |seq| Record::Subscribed { seq, filter: filter(), options })
+            self.store_record(slot, |seq| Record::Subscribed { seq, filter: filter(), granted })
         });
         let Some(client) = self.clients.get(slot) else { return };
         client.session.answer_subscribe(subscribe.id, reasons, wait);
@@ -86,7 +81,7 @@ fn subscribe_one(
     hub: &Hub,
     client: &mut Client,
     filter: TopicFilterRef<'_>,
-    options: SubscriptionOptions,
+    granted: Granted,
 ) -> (ReasonCode, bool) {
     let limits = &hub.config().limits;
     if filter.share().is_err() {
@@ -99,11 +94,11 @@ fn subscribe_one(
     if !existed && client.filters.len() >= limits.subscriptions {
         return (ReasonCode::QuotaExceeded, false);
     }
-    subscribe_key(hub, client.key, filter, options);
+    subscribe_key(hub, client.key, filter, granted);
     if !existed {
         client.filters.insert(filter.to_topic_filter());
     }
-    (ReasonCode::granted(QoS::from_wire(options.qos).unwrap_or_default()), existed)
+    (ReasonCode::granted(granted.qos), existed)
 }
 
 /// Whether the subscription is a plain one; a Shared Subscription gets no retained messages.
@@ -111,16 +106,16 @@ pub(super) fn subscribe_key(
     hub: &Hub,
     key: SessionKey,
     filter: TopicFilterRef<'_>,
-    options: SubscriptionOptions,
+    granted: Granted,
 ) -> bool {
     let mut subscriptions = hub.change_subscriptions();
     match filter.share() {
         Ok(Some(share)) => {
-            subscriptions.subscribe_shared(share.name, share.filter.as_str(), key, options);
+            subscriptions.subscribe_shared(share.name, share.filter.as_str(), key, granted);
             false
         }
         _ => {
-            subscriptions.subscribe(filter.as_str(), key, options);
+            subscriptions.subscribe(filter.as_str(), key, granted);
             true
         }
     }

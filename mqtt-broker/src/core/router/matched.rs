@@ -1,6 +1,6 @@
-//! What a match is: a Session with its options, or a share group.
+//! What a match is: a Session with what it was granted, or a share group.
 
-use std::num::NonZeroU32;
+use mqtt_codec::{QoS, SubscriptionId};
 
 use super::keyed_list::Keyed;
 
@@ -18,22 +18,22 @@ pub struct SessionKey {
 
 /// What a subscription was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SubscriptionOptions {
-    /// Maximum QoS: 0, 1 or 2.
-    pub qos: u8,
+pub struct Granted {
+    /// Maximum QoS.
+    pub qos: QoS,
     /// Messages of the Session's own connection are left out. Never set on a shared subscription.
     pub no_local: bool,
     /// The RETAIN flag is forwarded as it was published.
     pub retain_as_published: bool,
     /// Sent with each message that this subscription matched.
-    pub subscription_id: Option<NonZeroU32>,
+    pub subscription_id: Option<SubscriptionId>,
 }
 
 /// One match of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Matched {
     /// A Session's own subscription. A Session with several matching filters is matched several times.
-    Session(SessionKey, SubscriptionOptions),
+    Session(SessionKey, Granted),
     /// A share group: one of its members gets the message.
     Group(GroupId),
 }

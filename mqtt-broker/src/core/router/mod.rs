@@ -14,15 +14,16 @@
 //! safe: no walk recurses.
 //!
 //! ```
-//! use mqtt_broker::core::router::{Matched, SessionKey, SubscriptionOptions, Subscriptions};
+//! use mqtt_broker::core::router::{Granted, Matched, SessionKey, Subscriptions};
+//! use mqtt_codec::QoS;
 //!
 //! let seed = 7;
 //! let mut subscriptions = Subscriptions::new(seed);
 //! let session = SessionKey { shard: 0, generation: 1, slot: 42 };
-//! let options =
-//!     SubscriptionOptions { qos: 1, no_local: false, retain_as_published: false, subscription_id: None };
-//! subscriptions.subscribe("house/+/light", session, options);
-//! subscriptions.subscribe_shared("workers", "house/#", session, options);
+//! let granted =
+//!     Granted { qos: QoS::AtLeastOnce, no_local: false, retain_as_published: false, subscription_id: None };
+//! subscriptions.subscribe("house/+/light", session, granted);
+//! subscriptions.subscribe_shared("workers", "house/#", session, granted);
 //!
 //! let mut receivers = Vec::new();
 //! subscriptions.matches("house/kitchen/light", |matched| match matched {
@@ -59,7 +60,7 @@ mod tests;
 
 pub use generations::{Generations, Stamp};
 pub use match_cache::{CacheLimits, MatchCache};
-pub use matched::{GroupId, Matched, SessionKey, SubscriptionOptions};
+pub use matched::{Granted, GroupId, Matched, SessionKey};
 pub use retained::{Cursor, Progress, Retained};
 pub use share::ShareGroup;
 pub use subscriptions::Subscriptions;

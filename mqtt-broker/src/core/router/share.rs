@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 
 use super::hashing::Hashing;
 use super::keyed_list::{Keyed, KeyedList};
-use super::matched::{GroupId, SessionKey, SubscriptionOptions};
+use super::matched::{Granted, GroupId, SessionKey};
 use super::slab::Slab;
 
 /// The Sessions that subscribed to one `$share/GROUP/FILTER`.
@@ -18,11 +18,11 @@ pub struct ShareGroup {
     name: Box<str>,
     filter: Box<str>,
     serial: u32,
-    members: KeyedList<(SessionKey, SubscriptionOptions)>,
+    members: KeyedList<(SessionKey, Granted)>,
     turn: AtomicUsize,
 }
 
-impl Keyed for (SessionKey, SubscriptionOptions) {
+impl Keyed for (SessionKey, Granted) {
     type Key = SessionKey;
 
     fn key(&self) -> SessionKey {
@@ -38,10 +38,7 @@ impl ShareGroup {
     /// Gives the turn to the next member that can take a message, and returns it; `None` if nobody can.
     ///
     /// `can_take` is asked at most once for each member.
-    pub fn next_member(
-        &self,
-        mut can_take: impl FnMut(SessionKey) -> bool,
-    ) -> Option<(SessionKey, SubscriptionOptions)> {
+    pub fn next_member(&self, mut can_take: impl FnMut(SessionKey) -> bool) -> Option<(SessionKey, Granted)> {
         let turn = self.turn.load(Ordering::Relaxed);
         let (before, after) = self.members.as_slice().split_at(turn);
         let ahead = after.iter().chain(before).position(|&(session, _)| can_take(session))?;
@@ -51,7 +48,7 @@ impl ShareGroup {
     }
 
     /// The members, in the order of their turns.
-    pub fn members(&self) -> impl Iterator<Item = (SessionKey, SubscriptionOptions)> + '_ {
+    pub fn members(&self) -> impl Iterator<Item = (SessionKey, Granted)> + '_ {
         let (before, after) = self.members.as_slice().split_at(self.turn.load(Ordering::Relaxed));
         after.iter().chain(before).copied()
     }
@@ -73,7 +70,7 @@ impl ShareGroup {
     }
 
     /// Removes a member without taking or giving anybody else a turn.
-    fn remove(&mut self, session: SessionKey, hashing: &Hashing) -> Option<SubscriptionOptions> {
+    fn remove(&mut self, session: SessionKey, hashing: &Hashing) -> Option<Granted> {
         let mut gap = self.members.position(session, hashing)?;
         let turn = self.turn.get_mut();
         if gap < *turn {
@@ -82,11 +79,11 @@ impl ShareGroup {
             self.members.swap(gap, *turn, hashing);
             gap = *turn;
         }
-        let (_, options) = self.members.swap_remove(gap, hashing);
+        let (_, granted) = self.members.swap_remove(gap, hashing);
         if *turn >= self.members.as_slice().len() {
             *turn = 0;
         }
-        Some(options)
+        Some(granted)
     }
 }
 
@@ -103,14 +100,14 @@ pub(super) struct ShareGroups {
 pub(super) enum Joined {
     /// The group is new; its filter must now find it.
     Created(GroupId),
-    /// The Session was a member and has new options.
-    Replaced(SubscriptionOptions),
+    /// The Session was a member; what it had is replaced.
+    Replaced(Granted),
     Added,
 }
 
 /// What leaving a group did.
 pub(super) struct Left {
-    pub(super) options: SubscriptionOptions,
+    pub(super) granted: Granted,
     /// The group's id, if that was the last member: its filter must no longer find it.
     pub(super) dissolved: Option<GroupId>,
 }
@@ -124,7 +121,7 @@ impl ShareGroups {
         &mut self,
         name: &str,
         filter: &str,
-        member: (SessionKey, SubscriptionOptions),
+        member: (SessionKey, Granted),
         hashing: &Hashing,
     ) -> Joined {
         if let Some(place) = self.find(name, filter, hashing) {
@@ -154,13 +151,13 @@ impl ShareGroups {
         hashing: &Hashing,
     ) -> Option<Left> {
         let place = self.find(name, filter, hashing)?;
-        let options = self.groups[place].remove(session, hashing)?;
+        let granted = self.groups[place].remove(session, hashing)?;
         let dissolved = (self.groups[place].len() == 0).then(|| {
             let entry = self.by_name.find_entry(hash(name, filter, hashing), |&each| each == place);
             entry.expect("each group is in the table").remove();
             GroupId { place, serial: self.groups.remove(place).serial }
         });
-        Some(Left { options, dissolved })
+        Some(Left { granted, dissolved })
     }
 
     pub(super) fn get(&self, id: GroupId) -> Option<&ShareGroup> {

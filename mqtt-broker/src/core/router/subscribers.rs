@@ -14,7 +14,7 @@ pub(super) enum Subscribers {
 }
 
 impl Subscribers {
-    /// Adds a subscriber; the same one with other options is replaced and returned.
+    /// Adds a subscriber; the same one that was granted something else is replaced and returned.
     pub(super) fn insert(&mut self, new: Matched, hashing: &Hashing) -> Option<Matched> {
         match self {
             Self::None => {

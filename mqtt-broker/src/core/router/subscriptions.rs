@@ -6,7 +6,7 @@ use super::exact_filters::ExactFilters;
 use super::filter_tree::FilterTree;
 use super::generations::Generations;
 use super::hashing::Hashing;
-use super::matched::{GroupId, Matched, SessionKey, SubscriptionOptions, Target};
+use super::matched::{Granted, GroupId, Matched, SessionKey, Target};
 use super::share::{Joined, ShareGroup, ShareGroups};
 
 /// The index from Topic Filters to subscribers.
@@ -39,35 +39,30 @@ impl Subscriptions {
     }
 
     /// Adds a subscription, or replaces the Session's one with the identical filter and returns what that had.
-    pub fn subscribe(
-        &mut self,
-        filter: &str,
-        session: SessionKey,
-        options: SubscriptionOptions,
-    ) -> Option<SubscriptionOptions> {
+    pub fn subscribe(&mut self, filter: &str, session: SessionKey, granted: Granted) -> Option<Granted> {
         // [MQTT-3.8.4-3]: one entry for each filter and Session, the latest.
-        let previous = self.insert(filter, Matched::Session(session, options)).map(options_of);
+        let previous = self.insert(filter, Matched::Session(session, granted)).map(granted_of);
         self.subscriptions += usize::from(previous.is_none());
         previous
     }
 
     /// Removes the Session's subscription with exactly this filter, if there is one.
-    pub fn unsubscribe(&mut self, filter: &str, session: SessionKey) -> Option<SubscriptionOptions> {
+    pub fn unsubscribe(&mut self, filter: &str, session: SessionKey) -> Option<Granted> {
         // [MQTT-3.10.4-1]: filters are compared as texts.
-        let removed = self.remove(filter, Target::Session(session)).map(options_of)?;
+        let removed = self.remove(filter, Target::Session(session)).map(granted_of)?;
         self.subscriptions -= 1;
         Some(removed)
     }
 
-    /// Makes the Session a member of the share group, or gives the member new options and returns the old ones.
+    /// Makes the Session a member of the share group, or replaces what the member had and returns that.
     pub fn subscribe_shared(
         &mut self,
         group: &str,
         filter: &str,
         session: SessionKey,
-        options: SubscriptionOptions,
-    ) -> Option<SubscriptionOptions> {
-        match self.groups.join(group, filter, (session, options), &self.hashing) {
+        granted: Granted,
+    ) -> Option<Granted> {
+        match self.groups.join(group, filter, (session, granted), &self.hashing) {
             Joined::Replaced(previous) => return Some(previous),
             Joined::Created(id) => {
                 self.insert(filter, Matched::Group(id));
@@ -79,18 +74,13 @@ impl Subscriptions {
     }
 
     /// Takes the Session out of the share group, if it is a member.
-    pub fn unsubscribe_shared(
-        &mut self,
-        group: &str,
-        filter: &str,
-        session: SessionKey,
-    ) -> Option<SubscriptionOptions> {
+    pub fn unsubscribe_shared(&mut self, group: &str, filter: &str, session: SessionKey) -> Option<Granted> {
         let left = self.groups.leave(group, filter, session, &self.hashing)?;
         if let Some(id) = left.dissolved {
             self.remove(filter, Target::Group(id));
         }
         self.shared_subscriptions -= 1;
-        Some(left.options)
+        Some(left.granted)
     }
 
     /// Visits each match of the topic: every subscription whose filter matches, and every share group whose filter
@@ -155,9 +145,9 @@ impl Subscriptions {
     }
 }
 
-fn options_of(matched: Matched) -> SubscriptionOptions {
+fn granted_of(matched: Matched) -> Granted {
     match matched {
-        Matched::Session(_, options) => options,
+        Matched::Session(_, granted) => granted,
         Matched::Group(_) => unreachable!("a Session's entry was asked for"),
     }
 }

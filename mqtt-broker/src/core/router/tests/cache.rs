@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::{CacheLimits, MatchCache, Matched, Subscriptions};
-use super::{filter, matches, options, session, subscribed, topic};
+use super::{filter, granted, matches, session, subscribed, topic};
 
 type Cache = MatchCache<Vec<Matched>>;
 
@@ -52,10 +52,10 @@ proptest! {
         for step in steps {
             match step {
                 Step::Subscribe(false, filter, slot, qos) => {
-                    subscriptions.subscribe(&filter, session(slot), options(qos));
+                    subscriptions.subscribe(&filter, session(slot), granted(qos));
                 }
                 Step::Subscribe(true, filter, slot, qos) => {
-                    subscriptions.subscribe_shared("g", &filter, session(slot), options(qos));
+                    subscriptions.subscribe_shared("g", &filter, session(slot), granted(qos));
                 }
                 Step::Unsubscribe(false, filter, slot) => {
                     subscriptions.unsubscribe(&filter, session(slot));
@@ -80,7 +80,7 @@ fn a_topic_that_repeats_is_known_until_something_that_concerns_it_changes() {
         let (mut cache, mut subscriptions) = (cache(9, 999), subscribed(&["a/#"]));
         assert!(!is_known(&mut cache, &subscriptions, "a/b/c"));
         assert!(is_known(&mut cache, &subscriptions, "a/b/c"));
-        subscriptions.subscribe(filter, session(7), options(0));
+        subscriptions.subscribe(filter, session(7), granted(0));
         assert!(!is_known(&mut cache, &subscriptions, "a/b/c"), "{filter}");
         assert!(is_known(&mut cache, &subscriptions, "a/b/c"));
         subscriptions.unsubscribe(filter, session(7));
@@ -93,7 +93,7 @@ fn a_busy_subscriber_elsewhere_does_not_empty_the_cache() {
     let (mut cache, mut subscriptions) = (cache(9, 999), subscribed(&["a/#"]));
     assert!(!is_known(&mut cache, &subscriptions, "a/b/c"));
     for filter in ["x", "x/#", "x/+/c", "a", "a/b", "a/b/d", "a/x/#", "a/x/+"] {
-        subscriptions.subscribe(filter, session(7), options(0));
+        subscriptions.subscribe(filter, session(7), granted(0));
         subscriptions.unsubscribe(filter, session(7));
     }
     assert!(is_known(&mut cache, &subscriptions, "a/b/c"));
@@ -102,11 +102,11 @@ fn a_busy_subscriber_elsewhere_does_not_empty_the_cache() {
 #[test]
 fn what_changes_no_match_invalidates_nothing() {
     let (mut cache, mut subscriptions) = (cache(9, 999), subscribed(&["a/#"]));
-    subscriptions.subscribe_shared("g", "a/b", session(1), options(0));
+    subscriptions.subscribe_shared("g", "a/b", session(1), granted(0));
     assert!(!is_known(&mut cache, &subscriptions, "a/b"));
-    subscriptions.subscribe("a/#", session(0), options(1));
+    subscriptions.subscribe("a/#", session(0), granted(1));
     subscriptions.unsubscribe("a/#", session(8));
-    subscriptions.subscribe_shared("g", "a/b", session(2), options(0));
+    subscriptions.subscribe_shared("g", "a/b", session(2), granted(0));
     subscriptions.unsubscribe_shared("g", "a/b", session(1));
     assert!(is_known(&mut cache, &subscriptions, "a/b"));
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::{Matched, SubscriptionOptions, Subscriptions};
-use super::{filter, matched_slots, matches, naive_matches, options, session, subscribed, topic};
+use super::super::{Granted, Matched, Subscriptions};
+use super::{filter, granted, matched_slots, matches, naive_matches, session, subscribed, topic};
 
 /// `$share` group, if any, with filter and slot.
 type Key = (Option<&'static str>, String, u32);
@@ -27,15 +27,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn subscribe(subscriptions: &mut Subscriptions, key: &Key, qos: u8) -> Option<SubscriptionOptions> {
+fn subscribe(subscriptions: &mut Subscriptions, key: &Key, qos: u8) -> Option<Granted> {
     let (group, filter, slot) = key;
     match group {
-        Some(group) => subscriptions.subscribe_shared(group, filter, session(*slot), options(qos)),
-        None => subscriptions.subscribe(filter, session(*slot), options(qos)),
+        Some(group) => subscriptions.subscribe_shared(group, filter, session(*slot), granted(qos)),
+        None => subscriptions.subscribe(filter, session(*slot), granted(qos)),
     }
 }
 
-fn unsubscribe(subscriptions: &mut Subscriptions, key: &Key) -> Option<SubscriptionOptions> {
+fn unsubscribe(subscriptions: &mut Subscriptions, key: &Key) -> Option<Granted> {
     let (group, filter, slot) = key;
     match group {
         Some(group) => subscriptions.unsubscribe_shared(group, filter, session(*slot)),
@@ -55,12 +55,12 @@ fn found(subscriptions: &Subscriptions, topic: &str) -> Vec<(Option<&'static str
     let mut found = Vec::new();
     for matched in matches(subscriptions, topic) {
         match matched {
-            Matched::Session(session, options) => found.push((None, session.slot, options.qos)),
+            Matched::Session(session, granted) => found.push((None, session.slot, granted.qos as u8)),
             Matched::Group(id) => {
                 let group = subscriptions.group(id).expect("a matched group exists");
                 let name = if group.name() == "g" { "g" } else { "h" };
                 found.extend(
-                    group.members().map(|(session, options)| (Some(name), session.slot, options.qos)),
+                    group.members().map(|(session, granted)| (Some(name), session.slot, granted.qos as u8)),
                 );
             }
         }
@@ -86,11 +86,11 @@ proptest! {
             match step {
                 Step::Subscribe(key, qos) => {
                     let previous = subscribe(&mut subscriptions, &key, qos);
-                    prop_assert_eq!(previous, model.insert(key, qos).map(options));
+                    prop_assert_eq!(previous, model.insert(key, qos).map(granted));
                 }
                 Step::Unsubscribe(key) => {
                     let removed = unsubscribe(&mut subscriptions, &key);
-                    prop_assert_eq!(removed, model.remove(&key).map(options));
+                    prop_assert_eq!(removed, model.remove(&key).map(granted));
                 }
                 Step::Publish(topic) => {
                     prop_assert_eq!(found(&subscriptions, &topic), expected(&model, &topic));
@@ -112,7 +112,7 @@ proptest! {
     ) {
         let mut other = Subscriptions::new(seed);
         for (slot, filter) in (0..).zip(&filters) {
-            other.subscribe(filter, session(slot), options(1));
+            other.subscribe(filter, session(slot), granted(1));
         }
         prop_assert_eq!(matches(&subscribed(&filters), &topic), matches(&other, &topic));
     }
@@ -122,10 +122,10 @@ proptest! {
 fn a_session_is_matched_once_for_each_of_its_filters() {
     let mut subscriptions = Subscriptions::new(1);
     for (filter, qos) in [("a/b", 0), ("a/+", 1), ("a/#", 2)] {
-        subscriptions.subscribe(filter, session(5), options(qos));
+        subscriptions.subscribe(filter, session(5), granted(qos));
     }
     let found = matches(&subscriptions, "a/b");
-    let expected = [0, 2, 1].map(|qos| Matched::Session(session(5), options(qos)));
+    let expected = [0, 2, 1].map(|qos| Matched::Session(session(5), granted(qos)));
     assert_eq!(found, expected);
 }
 
@@ -134,10 +134,10 @@ fn a_filter_with_many_subscribers_finds_each_of_them() {
     for filter in ["news", "news/#"] {
         let mut subscriptions = Subscriptions::new(1);
         for slot in 0..1000 {
-            subscriptions.subscribe(filter, session(slot), options(0));
+            subscriptions.subscribe(filter, session(slot), granted(0));
         }
         for slot in (0..1000).filter(|slot| slot % 3 != 0) {
-            assert_eq!(subscriptions.unsubscribe(filter, session(slot)), Some(options(0)));
+            assert_eq!(subscriptions.unsubscribe(filter, session(slot)), Some(granted(0)));
         }
         let left: Vec<u32> = (0..1000).filter(|slot| slot % 3 == 0).collect();
         assert_eq!(matched_slots(&subscriptions, "news"), left);
@@ -151,17 +151,17 @@ fn removing_all_of_a_session_leaves_the_others_and_no_trace_of_it() {
     let mut subscriptions = subscribed(&["a/b", "#"]);
     let before = subscriptions.nodes();
     for filter in filters {
-        assert_eq!(subscriptions.subscribe(filter, session(9), options(0)), None);
+        assert_eq!(subscriptions.subscribe(filter, session(9), granted(0)), None);
     }
     for filter in shared {
-        assert_eq!(subscriptions.subscribe_shared("g", filter, session(9), options(0)), None);
+        assert_eq!(subscriptions.subscribe_shared("g", filter, session(9), granted(0)), None);
     }
     assert_eq!((subscriptions.subscriptions(), subscriptions.shared_subscriptions()), (6, 2));
     for filter in filters {
-        assert_eq!(subscriptions.unsubscribe(filter, session(9)), Some(options(0)));
+        assert_eq!(subscriptions.unsubscribe(filter, session(9)), Some(granted(0)));
     }
     for filter in shared {
-        assert_eq!(subscriptions.unsubscribe_shared("g", filter, session(9)), Some(options(0)));
+        assert_eq!(subscriptions.unsubscribe_shared("g", filter, session(9)), Some(granted(0)));
     }
     assert_eq!((subscriptions.subscriptions(), subscriptions.shared_subscriptions()), (2, 0));
     assert_eq!((subscriptions.nodes(), subscriptions.share_groups()), (before, 0));
@@ -224,4 +224,10 @@ fn the_router_can_be_read_from_many_threads() {
     shared::<super::super::Retained<Vec<u8>>>();
     shared::<super::super::MatchCache<Vec<Matched>>>();
     shared::<super::super::Cursor>();
+}
+
+#[test]
+fn what_a_subscription_was_granted_takes_eight_bytes() {
+    assert_eq!(size_of::<Granted>(), 8);
+    assert_eq!(size_of::<Matched>(), 16);
 }

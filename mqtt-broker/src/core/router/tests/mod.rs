@@ -6,9 +6,10 @@ mod retained;
 mod share;
 mod standard;
 
+use mqtt_codec::{QoS, SubscriptionId};
 use proptest::prelude::*;
 
-use super::{Matched, SessionKey, SubscriptionOptions, Subscriptions};
+use super::{Granted, Matched, SessionKey, Subscriptions};
 
 /// The rules of section 4.7, as directly as they can be written.
 fn naive_matches(filter: &str, topic: &str) -> bool {
@@ -53,9 +54,10 @@ fn session(slot: u32) -> SessionKey {
     SessionKey { shard: (slot % 3) as u16, generation: 1, slot }
 }
 
-fn options(qos: u8) -> SubscriptionOptions {
-    let subscription_id = std::num::NonZeroU32::new(u32::from(qos));
-    SubscriptionOptions { qos, no_local: false, retain_as_published: qos == 1, subscription_id }
+fn granted(qos: u8) -> Granted {
+    let subscription_id = SubscriptionId::new(u32::from(qos));
+    let qos = QoS::from_wire(qos).expect("a QoS");
+    Granted { qos, no_local: false, retain_as_published: qos == QoS::AtLeastOnce, subscription_id }
 }
 
 fn matches(subscriptions: &Subscriptions, topic: &str) -> Vec<Matched> {
@@ -79,7 +81,7 @@ fn matched_slots(subscriptions: &Subscriptions, topic: &str) -> Vec<u32> {
 fn subscribed(filters: &[impl AsRef<str>]) -> Subscriptions {
     let mut subscriptions = Subscriptions::new(1);
     for (slot, filter) in (0..).zip(filters) {
-        assert_eq!(subscriptions.subscribe(filter.as_ref(), session(slot), options(1)), None);
+        assert_eq!(subscriptions.subscribe(filter.as_ref(), session(slot), granted(1)), None);
     }
     subscriptions
 }

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::super::{GroupId, Matched, ShareGroup, Subscriptions};
-use super::{matches, options, session};
+use super::{granted, matches, session};
 
 fn group_of(members: u32) -> Subscriptions {
     let mut subscriptions = Subscriptions::new(1);
     for slot in 0..members {
-        assert_eq!(subscriptions.subscribe_shared("g", "a/+", session(slot), options(1)), None);
+        assert_eq!(subscriptions.subscribe_shared("g", "a/+", session(slot), granted(1)), None);
     }
     subscriptions
 }
@@ -57,8 +57,8 @@ fn a_member_that_cannot_take_is_passed_over_and_asked_once() {
 #[test]
 fn two_groups_on_one_filter_get_one_copy_each() {
     let mut subscriptions = group_of(2);
-    subscriptions.subscribe_shared("h", "a/+", session(0), options(0));
-    subscriptions.subscribe("a/+", session(0), options(2));
+    subscriptions.subscribe_shared("h", "a/+", session(0), granted(0));
+    subscriptions.subscribe("a/+", session(0), granted(2));
     let found = matches(&subscriptions, "a/b");
     let groups = found.iter().filter(|each| matches!(each, Matched::Group(_))).count();
     assert_eq!((found.len(), groups, subscriptions.share_groups()), (3, 2, 2));
@@ -68,10 +68,10 @@ fn two_groups_on_one_filter_get_one_copy_each() {
 fn subscribing_again_changes_a_members_options_and_not_the_turns() {
     let mut subscriptions = group_of(3);
     assert_eq!(next(&subscriptions), 0);
-    assert_eq!(subscriptions.subscribe_shared("g", "a/+", session(1), options(2)), Some(options(1)));
+    assert_eq!(subscriptions.subscribe_shared("g", "a/+", session(1), granted(2)), Some(granted(1)));
     assert_eq!(subscriptions.shared_subscriptions(), 3);
     let chosen = only_group(&subscriptions).next_member(|_| true);
-    assert_eq!(chosen, Some((session(1), options(2))));
+    assert_eq!(chosen, Some((session(1), granted(2))));
     assert_eq!(next(&subscriptions), 2);
 }
 
@@ -79,8 +79,8 @@ fn subscribing_again_changes_a_members_options_and_not_the_turns() {
 fn the_id_of_a_group_that_has_ended_names_no_other_group() {
     let mut subscriptions = group_of(1);
     let ended = only_group_id(&subscriptions);
-    assert_eq!(subscriptions.unsubscribe_shared("g", "a/+", session(0)), Some(options(1)));
-    subscriptions.subscribe_shared("secret", "a/+", session(1), options(1));
+    assert_eq!(subscriptions.unsubscribe_shared("g", "a/+", session(0)), Some(granted(1)));
+    subscriptions.subscribe_shared("secret", "a/+", session(1), granted(1));
     assert!(subscriptions.group(ended).is_none());
     let group = only_group(&subscriptions);
     assert_eq!((group.name(), group.filter(), group.len()), ("secret", "a/+", 1));

@@ -2,7 +2,7 @@
 #![expect(non_snake_case, reason = "the ids of statements are in the names")]
 
 use super::super::{Retained, Subscriptions};
-use super::{matched_slots, options, session, subscribed};
+use super::{granted, matched_slots, session, subscribed};
 
 /// A filter, topics that it matches, and topics that it does not.
 type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
@@ -78,10 +78,10 @@ const AS_THEY_ARE: &[Case<'_>] = &[
 fn a_later_subscription_with_the_identical_filter_replaces_the_earlier() {
     for filter in ["a/b", "a/+", "a/#"] {
         let mut subscriptions = subscribed(&[filter]);
-        assert_eq!(subscriptions.subscribe(filter, session(0), options(2)), Some(options(1)));
+        assert_eq!(subscriptions.subscribe(filter, session(0), granted(2)), Some(granted(1)));
         assert_eq!(matched_slots(&subscriptions, "a/b"), [0]);
         assert_eq!(subscriptions.subscriptions(), 1);
-        assert_eq!(subscriptions.unsubscribe(filter, session(0)), Some(options(2)));
+        assert_eq!(subscriptions.unsubscribe(filter, session(0)), Some(granted(2)));
     }
 }
 
@@ -89,14 +89,14 @@ fn unsubscribing_compares_filters_character_by_character() {
     let filters = ["a/b", "a/+", "a/#", "+/b", "#"];
     let mut subscriptions = Subscriptions::new(1);
     for filter in filters {
-        subscriptions.subscribe(filter, session(0), options(0));
+        subscriptions.subscribe(filter, session(0), granted(0));
     }
     for other in ["A/b", "a/b/", "a/c", "a/b/#", "+/+", "a", "+", "b/#"] {
         assert_eq!(subscriptions.unsubscribe(other, session(0)), None, "{other}");
     }
     for (filter, left) in filters.into_iter().zip((0..5).rev()) {
         assert_eq!(subscriptions.unsubscribe(filter, session(1)), None);
-        assert_eq!(subscriptions.unsubscribe(filter, session(0)), Some(options(0)));
+        assert_eq!(subscriptions.unsubscribe(filter, session(0)), Some(granted(0)));
         assert_eq!(matched_slots(&subscriptions, "a/b").len(), left);
     }
 }
