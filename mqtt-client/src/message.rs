@@ -46,6 +46,7 @@ impl Message {
 
     /// What it counts for in a stream's limit.
     pub(crate) fn bytes(&self) -> usize {
-        self.topic.as_str().len() + self.payload.len()
+        let properties = self.properties.as_ref().map_or(0, |properties| properties.bytes());
+        self.topic.as_str().len() + self.payload.len() + properties
     }
 }

@@ -17,7 +17,7 @@ pub struct StreamLimits {
     ///
     /// Messages whose acknowledgement is withheld come on top, up to the receive maximum.
     pub messages: usize,
-    /// Bytes of their topics and payloads. Default 16 MiB.
+    /// Bytes of their topics, payloads and properties. Default 16 MiB.
     pub bytes: usize,
     /// What happens beyond these.
     pub slow_reader: SlowReader,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mqtt_codec::Topic;
+use mqtt_codec::{MessageProperties, Text, Topic};
 use mqtt_session::Time;
 
 use super::buffer::{Buffer, Entry, SlowReader, StreamLimits};
@@ -32,7 +32,7 @@ fn payloads(buffer: &Buffer) -> Vec<String> {
 
 /// Real receipts, which only a session makes.
 fn owed(signals: &Arc<Signals>, count: u16) -> Vec<Arc<Owed>> {
-    use mqtt_codec::{ConnAck, Connect, Decoder, PacketId, PacketRef, ReasonCode, Text, Version};
+    use mqtt_codec::{ConnAck, Connect, Decoder, PacketId, PacketRef, ReasonCode, Version};
     use mqtt_session::{ClientConfig, ClientSession, Received};
     let mut session = ClientSession::new(Version::V5, ClientConfig::default());
     session.handle_connected(Time::ZERO, Connect::new(Version::V5, Text::default()));
@@ -69,6 +69,23 @@ fn what_is_owned_is_bounded_by_messages_and_by_bytes() {
             assert_eq!(payloads(&buffer), kept);
         }
     }
+}
+
+#[test]
+fn properties_count_as_bytes() {
+    let text = |len| Text::new(&"x".repeat(len)).unwrap();
+    let message = || {
+        let properties = MessageProperties {
+            user_properties: vec![(text(1), text(60_000))],
+            ..MessageProperties::default()
+        };
+        Message { properties: Some(Box::new(properties)), ..message("") }
+    };
+    let (buffer, _) = buffer(1_000, 150_000, SlowReader::DropNewest);
+    for _ in 0..10 {
+        buffer.push(Entry::new(message(), None));
+    }
+    assert_eq!((buffer.len(), buffer.dropped()), (2, 8));
 }
 
 #[test]
