@@ -140,21 +140,21 @@ pub enum PublishError {
     /// QoS 0: the connection was lost before the message was written to it.
     #[error("the connection was lost before the message was written")]
     Lost,
-    /// `try_send`: too many messages wait.
-    #[error("too many messages wait to be sent")]
+    /// No room in the queue: `try_send` found none, a newer message took it, or the message is larger than all of it.
+    #[error("the queue has no room for the message")]
     QueueFull,
     /// The server refused the message.
     #[error("the server refused the message: {0}")]
     Refused(ReasonCode),
-    /// The session cannot send it.
+    /// The session cannot send it. A full queue is always [`PublishError::QueueFull`].
     #[error(transparent)]
-    Session(#[from] mqtt_session::PublishError),
+    Session(mqtt_session::PublishError),
     /// A property is no valid string.
     #[error("a property of the message: {0}")]
     Text(InvalidText),
     /// The time given to `timeout` ran out. The message is not taken back.
     #[error("not acknowledged in time")]
-    TimedOut,
+    Timeout,
     /// Not a valid Topic Name.
     #[error("the topic cannot be published to: {0}")]
     Topic(InvalidTopic),
@@ -178,6 +178,15 @@ impl From<Infallible> for PublishError {
     }
 }
 
+impl From<mqtt_session::PublishError> for PublishError {
+    fn from(error: mqtt_session::PublishError) -> Self {
+        match error {
+            mqtt_session::PublishError::QueueFull => Self::QueueFull,
+            other => Self::Session(other),
+        }
+    }
+}
+
 /// Why there is no subscription, or why it could not be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -196,7 +205,7 @@ pub enum SubscribeError {
     Session(#[from] mqtt_session::SubscribeError),
     /// The time given to `timeout` ran out.
     #[error("not answered in time")]
-    TimedOut,
+    Timeout,
 }
 
 impl From<InvalidTopicFilter> for SubscribeError {

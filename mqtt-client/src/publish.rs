@@ -219,7 +219,7 @@ async fn within<T>(
     work: impl Future<Output = Result<T, PublishError>>,
 ) -> Result<T, PublishError> {
     match timeout {
-        Some(timeout) => tokio::time::timeout(timeout, work).await.map_err(|_| PublishError::TimedOut)?,
+        Some(timeout) => tokio::time::timeout(timeout, work).await.map_err(|_| PublishError::Timeout)?,
         None => work.await,
     }
 }

@@ -120,7 +120,7 @@ impl<'c> IntoFuture for Subscribe<'c> {
             match timeout {
                 Some(timeout) => tokio::time::timeout(timeout, self.subscribe())
                     .await
-                    .map_err(|_| SubscribeError::TimedOut)?,
+                    .map_err(|_| SubscribeError::Timeout)?,
                 None => self.subscribe().await,
             }
         })
