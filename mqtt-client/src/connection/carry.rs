@@ -15,7 +15,9 @@ use crate::core::{Core, Input, sleep_until};
 /// How long a last DISCONNECT may take to leave.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// How long a transport may take no byte at all of what waits for it.
+/// How long a transport may take no byte at all of what waits for it. Any progress starts it anew: a slow path is not a
+/// dead one, and a server that takes a byte a minute costs no more than the bounded output and the time of those who
+/// wait, who have timeouts of their own.
 const STALL: Duration = Duration::from_secs(60);
 
 /// What a turn of the loop was about.
