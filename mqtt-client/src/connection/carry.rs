@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use mqtt_session::{CloseReason, Transmit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::time::{Instant, timeout};
 
-use super::link::{READ_SIZE, end_of};
+use super::link::end_of;
 use super::{Link, Output, Stream};
 use crate::core::{Core, Input, sleep_until};
 
@@ -94,7 +94,7 @@ impl<S: Stream> Link<S> {
         let session = core.session.poll_timeout().filter(|_| self.output.has_room());
         let stall = waiting.then(|| self.moved + STALL);
         let deadline = session.map(|at| core.instant(at)).into_iter().chain(stall).min();
-        make_room(&mut self.input);
+        self.make_room();
         tokio::select! {
             input = core.next_input() => Turn::Input(input),
             read = self.reader.read_buf(&mut self.input) => Turn::Read(read),
@@ -131,12 +131,5 @@ async fn write<S: Stream>(writer: &mut WriteHalf<S>, output: &mut Output) -> Tur
         Turn::Written(writer.write_buf(output).await)
     } else {
         Turn::Flushed(writer.flush().await)
-    }
-}
-
-/// Room for one read, in steps that are worth an allocation.
-fn make_room(input: &mut BytesMut) {
-    if input.capacity() - input.len() < READ_SIZE / 4 {
-        input.reserve(READ_SIZE);
     }
 }
