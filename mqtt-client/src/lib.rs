@@ -54,9 +54,10 @@
 //!   nobody reads, stops neither the other streams nor acknowledgements, pings and answers. One task may read a stream
 //!   and await a publish for each message, with every buffer at capacity 1.
 //! * **A message of QoS 1 or 2 is acknowledged when it is taken from its stream**, in the order of arrival, so the
-//!   server's window holds back a fast publisher. Only where that would stop another stream that has nothing to read
-//!   are the oldest acknowledged before they are taken; then the stream's limits apply, and what is dropped is counted
-//!   in [`Subscription::dropped`] and [`Client::stats`]. [`SlowReader`] names the policies.
+//!   server's window holds back a fast publisher. Only where that would stop another stream that has nothing to read,
+//!   or take more bytes than one stream may keep, are the oldest acknowledged before they are taken; then the stream's
+//!   limits apply, and what is dropped is counted in [`Subscription::dropped`] and [`Client::stats`]. [`SlowReader`]
+//!   names the policies.
 //! * **Everything is bounded**: what waits to be sent by [`ConnectOptions::queue`], which makes publishing wait; what
 //!   waits to be read by [`ConnectOptions::streams`] and [`ConnectOptions::receive_maximum`].
 //! * **A lost connection is made again**, unless [`ConnectOptions::reconnect_period`] is zero. What was not

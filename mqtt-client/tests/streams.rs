@@ -266,6 +266,63 @@ async fn a_stream_that_nobody_reads_does_not_stop_another_and_keeps_what_fits() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_unacknowledged_is_bounded_by_bytes_too() {
+    for version in Version::ALL {
+        let (pipes, mut server) = server(version, 4_096);
+        let limits = StreamLimits { bytes: 3_100, ..StreamLimits::default() };
+        let (client, _driver) = start(options(version, "me").streams(limits), pipes);
+        let mut peer = server.connected(false).await;
+        let (mut stream, _) = subscribed(&client, &mut peer, "a").await;
+        for number in 1..=10 {
+            peer.send(message("a", &"x".repeat(1_000), QoS::AtLeastOnce, number, &[])).await;
+        }
+        // three are held, three more are the client's own, and the four between them had no room
+        for number in 1..=7 {
+            assert_eq!(acked(peer.receive().await), number);
+        }
+        assert!(peer.is_quiet().await);
+        assert_eq!((stream.waiting(), stream.dropped()), (6, 4));
+        for _ in 0..3 {
+            assert!(stream.try_next().is_some());
+        }
+        assert!(peer.is_quiet().await);
+        for number in 8..=10 {
+            assert!(stream.try_next().is_some());
+            assert_eq!(acked(peer.receive().await), number);
+        }
+        // one message may wait whatever its size
+        peer.send(message("a", &"x".repeat(4_000), QoS::AtLeastOnce, 11, &[])).await;
+        assert!(peer.is_quiet().await);
+        assert_eq!(within(stream.next()).await.unwrap().payload.len(), 4_000);
+        assert_eq!(acked(peer.receive().await), 11);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_hold_back_the_limit_in_bytes_acknowledges_nothing_that_would_be_dropped() {
+    let (pipes, mut server) = server(Version::V5, 4_096);
+    let limits = StreamLimits { bytes: 3_100, slow_reader: SlowReader::HoldBack, ..StreamLimits::default() };
+    let (client, _driver) = start(options(Version::V5, "me").streams(limits), pipes);
+    let mut peer = server.connected(false).await;
+    let (mut stream, _) = subscribed(&client, &mut peer, "a").await;
+    for number in 1..=10 {
+        peer.send(message("a", &"x".repeat(1_000), QoS::AtLeastOnce, number, &[])).await;
+    }
+    // the stream has room for three of its own; the others wait
+    for number in 1..=3 {
+        assert_eq!(acked(peer.receive().await), number);
+    }
+    assert!(peer.is_quiet().await);
+    for _ in 1..=10 {
+        assert!(stream.try_next().is_some());
+    }
+    for number in 4..=10 {
+        assert_eq!(acked(peer.receive().await), number);
+    }
+    assert_eq!(stream.dropped(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_drop_oldest_a_slow_reader_gets_the_latest() {
     let (pipes, mut server) = server(Version::V5, 4_096);
     let (client, _driver) = start(options(Version::V5, "me"), pipes);

@@ -3,7 +3,8 @@
 //! Acknowledgements leave in the order of their messages [MQTT-4.6.0-2], so a stream that nobody reads would in the
 //! end use up the server's window and stop the others. Therefore, while a stream has nothing to read, only few are
 //! held back: then the oldest are given although their messages have not been taken. Those are the client's own
-//! from then on, and the limits of their stream apply.
+//! from then on, and the limits of their stream apply. The same happens to the oldest when those that are held back
+//! take more bytes than one stream may keep: the server's window bounds their number only.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -21,29 +22,56 @@ const HELD_WHILE_OTHERS_WAIT: usize = 8;
 
 /// Withheld acknowledgements, oldest first.
 pub(super) struct Held {
-    queue: VecDeque<(Receipt, Weak<Owed>)>,
+    queue: VecDeque<Withheld>,
+    bytes: usize,
     limit: usize,
+    limit_bytes: usize,
     limit_while_others_wait: usize,
+}
+
+struct Withheld {
+    receipt: Receipt,
+    owed: Weak<Owed>,
+    /// Of the message.
+    bytes: usize,
 }
 
 impl Held {
     pub(super) fn new(options: &ConnectOptions) -> Self {
         let limit = usize::from(options.session_config().receive_maximum.get());
-        Self { queue: VecDeque::new(), limit, limit_while_others_wait: limit.min(HELD_WHILE_OTHERS_WAIT) }
-    }
-
-    pub(super) fn push(&mut self, receipt: Receipt, owed: &Arc<Owed>) {
-        self.queue.push_back((receipt, Arc::downgrade(owed)));
-    }
-
-    fn remove(&mut self, receipt: Receipt) {
-        if let Some(index) = self.queue.iter().position(|(held, _)| *held == receipt) {
-            self.queue.remove(index);
+        Self {
+            queue: VecDeque::new(),
+            bytes: 0,
+            limit,
+            limit_bytes: options.streams.bytes,
+            limit_while_others_wait: limit.min(HELD_WHILE_OTHERS_WAIT),
         }
     }
 
-    fn is_too_long(&self, others_wait: bool) -> bool {
-        self.queue.len() > self.limit || (others_wait && self.queue.len() >= self.limit_while_others_wait)
+    /// `bytes` is what the message counts for.
+    pub(super) fn push(&mut self, receipt: Receipt, owed: &Arc<Owed>, bytes: usize) {
+        self.bytes += bytes;
+        self.queue.push_back(Withheld { receipt, owed: Arc::downgrade(owed), bytes });
+    }
+
+    fn pop(&mut self) -> Option<Withheld> {
+        let oldest = self.queue.pop_front()?;
+        self.bytes -= oldest.bytes;
+        Some(oldest)
+    }
+
+    fn remove(&mut self, receipt: Receipt) {
+        let index = self.queue.iter().position(|held| held.receipt == receipt);
+        if let Some(taken) = index.and_then(|index| self.queue.remove(index)) {
+            self.bytes -= taken.bytes;
+        }
+    }
+
+    /// One message may be held whatever its size.
+    fn is_too_much(&self, others_wait: bool) -> bool {
+        self.queue.len() > self.limit
+            || (self.queue.len() > 1 && self.bytes > self.limit_bytes)
+            || (others_wait && self.queue.len() >= self.limit_while_others_wait)
     }
 }
 
@@ -55,9 +83,9 @@ impl Core {
             self.session.acknowledge(receipt, ReasonCode::Success);
         }
         self.signals.set_holding(!self.held.queue.is_empty());
-        while self.held.is_too_long(self.router.is_any_empty()) {
-            let Some((_, owed)) = self.held.queue.front() else { return };
-            let Some(owed) = owed.upgrade() else {
+        while self.held.is_too_much(self.router.is_any_empty()) {
+            let Some(oldest) = self.held.queue.front() else { return };
+            let Some(owed) = oldest.owed.upgrade() else {
                 // taken just now: its receipt comes with the next turn
                 return;
             };
@@ -65,7 +93,7 @@ impl Core {
             if !must && self.router.buffers().any(|buffer| buffer.holds_back(&owed)) {
                 return;
             }
-            if let Some((receipt, _)) = self.held.queue.pop_front() {
+            if let Some(Withheld { receipt, .. }) = self.held.pop() {
                 self.own(&owed);
                 self.session.acknowledge(receipt, ReasonCode::Success);
             }
@@ -75,7 +103,7 @@ impl Core {
     /// The connection is gone: what was not taken becomes the client's own. At QoS 1 it will come again if the server
     /// has kept it, at QoS 2 the session answers for it.
     pub(super) fn release_all_held(&mut self) {
-        while let Some((receipt, owed)) = self.held.queue.pop_front() {
+        while let Some(Withheld { receipt, owed, .. }) = self.held.pop() {
             if let Some(owed) = owed.upgrade() {
                 self.own(&owed);
             }

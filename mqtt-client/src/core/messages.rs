@@ -38,17 +38,17 @@ impl Core {
     ) {
         self.shared.received();
         let owed = receipt.map(|receipt| Arc::new(Owed::new(receipt, Arc::clone(&self.signals))));
-        if let (Some(receipt), Some(owed)) = (receipt, &owed) {
-            self.held.push(receipt, owed);
-        }
         let mut message = None;
         let shared = &self.shared;
         self.router.route(publish, |buffer| {
-            let message: &Message = message.get_or_insert_with(|| Message::new(publish, frame));
+            let message = message.get_or_insert_with(|| Message::new(publish, frame));
             shared.dropped(buffer.push(Entry::new(message.clone(), owed.clone())));
         });
         if message.is_none() {
             self.shared.unmatched();
+        }
+        if let (Some(receipt), Some(owed)) = (receipt, &owed) {
+            self.held.push(receipt, owed, message.as_ref().map_or(0, Message::bytes));
         }
         // without a stream this is the last of `owed`, and the acknowledgement is due
         drop(owed);

@@ -1,7 +1,7 @@
 //! The buffer of one stream: what the reader has not taken yet.
 //!
-//! A message is *held* while its acknowledgement is withheld: the server's window bounds how many there are. It is
-//! *owned* once it is acknowledged, or if it never was to be (QoS 0): the limits of the stream bound these.
+//! A message is *held* while its acknowledgement is withheld: `core/held.rs` bounds these, for all streams together. It
+//! is *owned* once it is acknowledged, or if it never was to be (QoS 0): the limits of the stream bound these.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,8 @@ use crate::message::Message;
 pub struct StreamLimits {
     /// Messages that were acknowledged, or are of QoS 0. Default 1,024. At least one is always kept.
     ///
-    /// Messages whose acknowledgement is withheld come on top, up to the receive maximum.
+    /// Messages whose acknowledgement is withheld come on top: for all streams together up to the receive maximum,
+    /// and once more `bytes`.
     pub messages: usize,
     /// Bytes of their topics, payloads and properties. Default 16 MiB.
     pub bytes: usize,
@@ -41,7 +42,8 @@ pub enum SlowReader {
     /// Messages of QoS 1 and 2 are never dropped for room: their acknowledgements wait for this reader, and so, once
     /// the server's window is used up, do the other streams. QoS 0 is dropped as with `DropNewest`.
     ///
-    /// In 3.x, where the client cannot tell the server its window, this holds up to the receive maximum.
+    /// What waits for this reader takes up to the receive maximum times the maximum packet size. In 3.x, where the client
+    /// cannot tell the server its window, this holds up to the receive maximum.
     HoldBack,
 }
 
