@@ -59,7 +59,8 @@
 //!   limits apply, and what is dropped is counted in [`Subscription::dropped`] and [`Client::stats`]. [`SlowReader`]
 //!   names the policies.
 //! * **Everything is bounded**: what waits to be sent by [`ConnectOptions::queue`], which makes publishing wait; what
-//!   waits to be read by [`ConnectOptions::streams`] and [`ConnectOptions::receive_maximum`].
+//!   waits to be read by [`ConnectOptions::streams`] and [`ConnectOptions::receive_maximum`]; what is being read by
+//!   [`ConnectOptions::maximum_packet_size`].
 //! * **A lost connection is made again**, unless [`ConnectOptions::reconnect_period`] is zero. What was not
 //!   acknowledged is sent again, in order and before what is newer; where the server has no session any more,
 //!   subscriptions are made again first. [`Client::watch_status`] shows it all.

@@ -42,7 +42,7 @@ pub struct ConnectOptions {
     keep_alive: Duration,
     password: Option<Vec<u8>>,
     receive_maximum: NonZeroU16,
-    maximum_packet_size: Option<u32>,
+    maximum_packet_size: u32,
     topic_aliases: u16,
     session_expiry: Option<Duration>,
     user_name: Option<String>,
@@ -55,6 +55,8 @@ pub struct ConnectOptions {
 /// The window towards servers of 3.x, which do not say how much they take: what their own clients keep to. Some
 /// lose messages of QoS 2 beyond it.
 const WINDOW_V3: NonZeroU16 = NonZeroU16::MIN.saturating_add(19);
+
+const MAXIMUM_PACKET_SIZE: u32 = 16 << 20;
 
 impl ConnectOptions {
     /// The defaults, towards `address`: `mqtt://HOST`, or more of `mqtt://USER:PASSWORD@HOST:PORT/PATH`.
@@ -78,7 +80,7 @@ impl ConnectOptions {
             version: Version::V3_1_1,
             keep_alive: Duration::from_secs(60),
             receive_maximum: ClientConfig::default().receive_maximum,
-            maximum_packet_size: None,
+            maximum_packet_size: MAXIMUM_PACKET_SIZE,
             topic_aliases: 0,
             session_expiry: None,
             user_properties: Vec::new(),
@@ -189,10 +191,14 @@ impl ConnectOptions {
         self
     }
 
-    /// The largest packet in bytes that is taken; a larger one ends the connection. Default: the protocol's limit
-    /// of 256 MiB.
+    /// The largest packet in bytes that is taken. Default 16 MiB: as much as a stream keeps by default, so that one
+    /// message is not above all other limits.
+    ///
+    /// A server of 5.0 is told and does not send a larger one. In 3.x it cannot be told: a larger packet ends the
+    /// connection with [`CloseReason::Malformed`](crate::CloseReason::Malformed), which says that it is larger than the
+    /// limit; if the server sends it again on the next connection, that ends too. Up to 256 MiB can be allowed.
     pub const fn maximum_packet_size(mut self, bytes: u32) -> Self {
-        self.maximum_packet_size = Some(bytes);
+        self.maximum_packet_size = bytes;
         self
     }
 
@@ -245,6 +251,7 @@ impl ConnectOptions {
     pub(crate) fn session_config(&self) -> ClientConfig {
         let mut config = ClientConfig {
             receive_maximum: self.receive_maximum,
+            maximum_packet_size: self.maximum_packet_size,
             outgoing_topic_aliases: self.topic_aliases,
             connect_timeout: self.connect_timeout,
             ..self.session
@@ -253,9 +260,6 @@ impl ConnectOptions {
             Some(limits) => config.queue = limits,
             None if !self.version.is_v5() => config.queue.window = WINDOW_V3,
             None => {}
-        }
-        if let Some(bytes) = self.maximum_packet_size {
-            config.maximum_packet_size = bytes;
         }
         config
     }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::script::{Server, server};
+use common::script::{Server, server, settle};
 use common::{options, start, within};
 use mqtt_client::{
     CleanStart, Client, CloseReason, ConnectOptions, ConnectionError, Dial, OptionProblem, QoS, ReasonCode,
@@ -66,6 +66,32 @@ async fn v5_properties_of_the_options_are_in_connect() {
     assert_eq!(properties.user_properties, [("a".try_into().unwrap(), "b".try_into().unwrap())]);
     let will = connect.will.unwrap();
     assert_eq!((will.delay, will.expiry), (Some(Seconds(3)), Some(Seconds(4))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_above_16_mib_ends_the_connection_unless_the_options_allow_it() {
+    for version in Version::ALL {
+        for (options, is_taken) in
+            [(options(version, "me"), false), (options(version, "me").maximum_packet_size(64 << 20), true)]
+        {
+            let (pipes, mut server) = server(version, 4_096);
+            let (client, connection) =
+                Client::with_dialer(options.reconnect_period(Duration::ZERO), pipes).unwrap();
+            let driver = tokio::spawn(connection.run());
+            let (mut peer, connect) = server.accept().await;
+            let told = connect.properties.maximum_packet_size.map(u32::from);
+            assert_eq!(told, version.is_v5().then_some(if is_taken { 64 << 20 } else { 16 << 20 }));
+            peer.send(Packet::ConnAck(ConnAck::new(false, ReasonCode::Success))).await;
+            // the fixed header of a PUBLISH with 16 MiB after it
+            peer.send_bytes(&[0x30, 0x80, 0x80, 0x80, 0x08]).await;
+            settle().await;
+            assert_eq!(client.status().is_connected(), is_taken);
+            if !is_taken {
+                let error = within(driver).await.unwrap().unwrap_err().to_string();
+                assert!(error.contains("the packet is larger than the limit"), "{error}");
+            }
+        }
+    }
 }
 
 #[test]
