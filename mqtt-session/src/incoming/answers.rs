@@ -162,7 +162,7 @@ impl Answers {
     }
 
     /// An answer whose message the application has (`ready`) or has not taken.
-    pub(super) fn expect(&mut self, answer: Answer, ready: bool, wait: Option<StoreSeq>) -> Receipt {
+    pub(super) fn owe(&mut self, answer: Answer, ready: bool, wait: Option<StoreSeq>) -> Receipt {
         self.slots.push_back(Slot { answer, ready, wait });
         Receipt { generation: self.generation, number: self.first + self.slots.len() as u64 - 1 }
     }

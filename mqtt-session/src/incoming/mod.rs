@@ -60,7 +60,7 @@ impl Incoming {
                     return Err(Violation::ReceiveMaximumExceeded);
                 }
                 answers.open_qos1 += 1;
-                Some(answers.expect(Answer::PubAck(id, ReasonCode::Success), false, None))
+                Some(answers.owe(Answer::PubAck(id, ReasonCode::Success), false, None))
             }
             Delivery::ExactlyOnce { id, .. } => {
                 if !answers.open_qos2.contains(id) && answers.open() >= receive_maximum {
@@ -73,7 +73,7 @@ impl Incoming {
                     return Ok(None);
                 }
                 let wait = effects.push(StoreOp::Received(id));
-                Some(answers.expect(Answer::PubRec(id, ReasonCode::Success), false, wait))
+                Some(answers.owe(Answer::PubRec(id, ReasonCode::Success), false, wait))
             }
         };
         Ok(Some(Received::Message { publish: *publish, receipt }))
@@ -88,7 +88,7 @@ impl Incoming {
         }
         let taken = unanswered.is_none() || refusal.is_some();
         // what the first PUBLISH waits for is stored: its own answer, or CONNACK, went before this one
-        answers.expect(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, None);
+        answers.owe(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, None);
     }
 
     /// The application has taken the message of `receipt`, or refuses it, once `wait` is stored.
