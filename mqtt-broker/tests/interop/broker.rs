@@ -1,12 +1,15 @@
 //! A broker of its own for each test, on a free loopback port, ended with the test.
 
 use std::env;
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::fs;
+use std::io::{self, BufRead, BufReader, PipeReader};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::program::locate;
 
@@ -27,6 +30,7 @@ pub(crate) struct Broker {
     child: Child,
     port: u16,
     directory: PathBuf,
+    log: Arc<Mutex<String>>,
 }
 
 impl Broker {
@@ -60,38 +64,45 @@ impl Broker {
         let port = free_port();
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("interop-{port}"));
         fs::create_dir_all(&directory).expect("the directory for temporary files is writable");
-        let log = File::create(directory.join("log")).expect("the new directory is writable");
+        let (output, input) = io::pipe().expect("the system has a pipe");
         let mut command = command(port, &directory);
         command.current_dir(&directory).stdin(Stdio::null());
-        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        command.stdout(input.try_clone().expect("a pipe can be shared")).stderr(input);
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let mut broker = Self { child, port, directory };
-        if broker.accepts_connections() {
-            return Some(broker);
-        }
-        eprintln!("{}", broker.log());
-        None
-    }
-
-    /// Asks again and again until the broker answers or ends.
-    fn accepts_connections(&mut self) -> bool {
-        let deadline = Instant::now() + START;
-        loop {
-            let answered = answers(self.port);
-            // An answer counts only while the broker lives: it could be that of somebody who took its port.
-            if self.child.try_wait().expect("the broker is a child of this process").is_some() {
-                return false;
+        // the command holds the writing end, which must close with the broker
+        drop(command);
+        let log = Arc::default();
+        let (serving, served) = mpsc::channel();
+        let kept = Arc::clone(&log);
+        thread::spawn(move || keep(output, &kept, &serving));
+        let broker = Self { child, port, directory, log };
+        match served.recv_timeout(START) {
+            Ok(()) => Some(broker),
+            Err(RecvTimeoutError::Disconnected) => {
+                eprintln!("{}", broker.log());
+                None
             }
-            if answered {
-                return true;
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("the broker does not say that it serves:\n{}", broker.log())
             }
-            assert!(Instant::now() < deadline, "the broker accepts no connections:\n{}", self.log());
-            thread::sleep(Duration::from_millis(2));
         }
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Keeps what the broker prints until it ends, and says when it serves: our broker's one line, Mosquitto's last one.
+fn keep(output: PipeReader, log: &Mutex<String>, serving: &Sender<()>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if line.starts_with("Serving MQTT") || line.ends_with(" running") {
+            // later lines of that kind find nobody who waits
+            let _ = serving.send(());
+        }
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_str(&line);
+        log.push('\n');
     }
 }
 
@@ -124,10 +135,4 @@ fn mosquitto(port: u16, directory: &Path) -> Command {
 fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the system has a free port");
     listener.local_addr().expect("a bound listener has an address").port()
-}
-
-/// A connection to a free port of this machine can reach itself when the system picks that port for its own end.
-fn answers(port: u16) -> bool {
-    TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-        .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
