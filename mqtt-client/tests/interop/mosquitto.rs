@@ -1,11 +1,14 @@
 //! A mosquitto broker of its own for each test, on a free loopback port, ended with the test.
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the broker may take until it accepts connections.
 const START: Duration = Duration::from_secs(20);
@@ -17,7 +20,7 @@ const PLACES: [&str; 3] = ["mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/
 pub(crate) struct Mosquitto {
     child: Child,
     port: u16,
-    directory: PathBuf,
+    log: Arc<Mutex<String>>,
 }
 
 impl Mosquitto {
@@ -50,24 +53,20 @@ impl Mosquitto {
             "listener {port} 127.0.0.1\npersistence false\nlog_dest stderr\nset_tcp_nodelay true\n{settings}"
         );
         fs::write(&file, lines).unwrap();
-        let child = spawn(&file, &directory);
-        let mut broker = Self { child, port, directory };
-        broker.accepts_connections().then_some(broker)
-    }
-
-    /// Asks again and again until the broker answers or ends.
-    fn accepts_connections(&mut self) -> bool {
-        let deadline = Instant::now() + START;
-        while self.child.try_wait().unwrap().is_none() {
-            // a connection to a free port can reach itself
-            let answer = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-            if answer.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok()) {
-                return self.child.try_wait().unwrap().is_none();
+        let mut child = spawn(&file);
+        let output = child.stderr.take().expect("the log is piped");
+        let log = Arc::default();
+        let (serving, served) = mpsc::channel();
+        let kept = Arc::clone(&log);
+        thread::spawn(move || keep(output, &kept, &serving));
+        let broker = Self { child, port, log };
+        match served.recv_timeout(START) {
+            Ok(()) => Some(broker),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("mosquitto does not say that it runs:\n{}", broker.log())
             }
-            assert!(Instant::now() < deadline, "mosquitto accepts no connections:\n{}", self.log());
-            thread::sleep(Duration::from_millis(2));
         }
-        false
     }
 
     fn end(&mut self) {
@@ -76,7 +75,7 @@ impl Mosquitto {
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -89,11 +88,23 @@ impl Drop for Mosquitto {
     }
 }
 
-fn spawn(settings: &Path, directory: &Path) -> Child {
+/// Keeps what the broker logs until it ends, and says when it serves.
+fn keep(output: impl Read, log: &Mutex<String>, serving: &Sender<()>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if line.ends_with(" running") {
+            // later lines of that kind find nobody who waits
+            let _ = serving.send(());
+        }
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_str(&line);
+        log.push('\n');
+    }
+}
+
+fn spawn(settings: &Path) -> Child {
     for place in PLACES {
-        let log = File::create(directory.join("log")).unwrap();
         let mut command = Command::new(place);
-        command.arg("-c").arg(settings).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command.arg("-c").arg(settings).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         if let Ok(child) = command.spawn() {
             return child;
         }
