@@ -92,8 +92,13 @@ impl Decoder {
         Ok(Some((self.decode_frame(header, frame)?, frame.len())))
     }
 
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Reads a packet whose fixed header has been parsed; `frame` may end where the payload of a PUBLISH begins.
     #[inline]
-    fn decode_frame<'a>(
+    pub(crate) fn decode_frame<'a>(
         &'a mut self,
         header: FixedHeader,
         frame: &'a [u8],

@@ -83,6 +83,9 @@
 //! # Ok::<(), mqtt_codec::DecodeError>(())
 //! ```
 //!
+//! Payloads that need not fit into memory come through a [`StreamingDecoder`]: the PUBLISH up to its payload as soon
+//! as that is there, then the payload in the pieces that were read.
+//!
 //! # Writing
 //!
 //! Packets and views encode alike, into anything that is a [`Sink`]. The layout of a packet is described once: its
@@ -108,6 +111,9 @@
 //! assert_eq!(&output[..], b"\x30\x07\x00\x03a/bhi\x30\x08\x00\x03a/b\x00hi");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A payload that lies elsewhere is sent after [`PublishRef::encode_head`], one that is not there as a whole after
+//! [`PublishRef::encode_head_for`].
 //!
 //! # What holds always
 //!
@@ -156,7 +162,7 @@
 //!
 //! # Where to read next
 //!
-//! [`Decoder`] and [`FixedHeader`] for a connection, [`PublishRef`] for the packet that matters most, [`Rules`] for
+//! [`Decoder`] and [`FixedHeader`] for a connection, [`StreamingDecoder`] for one with large payloads, [`PublishRef`] for the packet that matters most, [`Rules`] for
 //! what can be chosen, [`TopicFilterRef`] for matching and shared subscriptions.
 #![no_std]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -178,6 +184,7 @@ mod property;
 mod read;
 mod reason;
 mod statement;
+mod streaming;
 mod topic;
 mod types;
 mod version;
@@ -198,6 +205,7 @@ pub use packet::{
 };
 pub use property::PayloadFormat;
 pub use reason::ReasonCode;
+pub use streaming::{StreamItem, StreamingDecoder};
 pub use topic::{InvalidTopic, InvalidTopicFilter, Share, Topic, TopicFilter, TopicFilterRef, TopicRef};
 pub use types::{InvalidText, PacketId, QoS, Seconds, SubscriptionId, Text};
 pub use version::{Role, Version};

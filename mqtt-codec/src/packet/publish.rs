@@ -14,7 +14,7 @@ use crate::property::{self, Property, PropertySet, id, not_allowed, once};
 use crate::read::{self, Fault, fault};
 use crate::types::{PacketId, QoS, Seconds, SubscriptionId};
 use crate::version::{Role, Version};
-use crate::write::{self, Layout, Length, Sink, fixed_header, varint_len};
+use crate::write::{self, Layout, Length, MAX_REMAINING_LENGTH, Sink, fixed_header, varint_len};
 
 /// QoS, Packet Identifier and DUP of a PUBLISH: no identifier and no DUP at QoS 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,6 +143,51 @@ impl PublishRef<'_> {
     /// Those of [`PublishRef::encode`], which counts the payload as well.
     pub fn encode_head(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         let remaining = self.remaining_length(version)?;
+        fixed_header(sink, PacketType::Publish, self.flags(), remaining);
+        self.head(version, sink);
+        Ok(())
+    }
+
+    /// Appends the packet up to a payload of `payload_len` bytes, which the caller sends next in whatever pieces it
+    /// has; the payload in the view is not looked at.
+    ///
+    /// The other direction is [`StreamingDecoder`](crate::StreamingDecoder), whose heads can be passed on with this.
+    ///
+    /// ```
+    /// use mqtt_codec::{PublishRef, Delivery, List, MessageRef, TopicRef, Version};
+    ///
+    /// let message = MessageRef { topic: TopicRef::new("a/b")?, payload: &[], properties: Default::default() };
+    /// let publish = PublishRef {
+    ///     message,
+    ///     delivery: Delivery::AtMostOnce,
+    ///     retain: false,
+    ///     expiry: None,
+    ///     alias: None,
+    ///     subscription_ids: List::EMPTY,
+    /// };
+    /// let mut output = Vec::new();
+    /// publish.encode_head_for(5, Version::V3_1_1, &mut output)?;
+    /// for piece in ["he", "llo"] {
+    ///     output.extend_from_slice(piece.as_bytes());
+    /// }
+    /// assert_eq!(output, b"\x30\x0A\x00\x03a/bhello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`PublishRef::encode`] with a payload of that length.
+    pub fn encode_head_for(
+        &self,
+        payload_len: u32,
+        version: Version,
+        sink: &mut impl Sink,
+    ) -> Result<(), EncodeError> {
+        let mut empty = *self;
+        empty.message.payload = &[];
+        let remaining = empty.remaining_length(version)?.saturating_add(payload_len as usize);
+        if remaining > MAX_REMAINING_LENGTH {
+            return Err(EncodeError::PacketTooLarge);
+        }
         fixed_header(sink, PacketType::Publish, self.flags(), remaining);
         self.head(version, sink);
         Ok(())
