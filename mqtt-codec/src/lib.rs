@@ -113,7 +113,7 @@
 //! ```
 //!
 //! A payload that lies elsewhere is sent after [`PublishRef::encode_head`], one that is not there as a whole after
-//! [`PublishRef::encode_head_for`].
+//! [`PublishRef::encode_head_for`]. [`EncodedPublish`] is a PUBLISH for many receivers: encoded once, payload shared.
 //!
 //! # What holds always
 //!
@@ -175,6 +175,7 @@ mod alias;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 mod decoder;
+mod encoded;
 mod error;
 mod field;
 mod frame;
@@ -192,6 +193,7 @@ mod write;
 
 pub use alias::{AliasUse, IncomingAliases, OutgoingAliases};
 pub use decoder::Decoder;
+pub use encoded::EncodedPublish;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use field::Field;
 pub use frame::{Compat, FixedHeader, Rules};

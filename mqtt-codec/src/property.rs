@@ -1,8 +1,9 @@
 //! Properties of MQTT 5.0: the table of identifiers and types, reading a block, writing one property.
 
+use alloc::vec::Vec;
 use core::num::{NonZeroU16, NonZeroU32};
 
-use crate::error::DecodeErrorKind as Kind;
+use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::UserProperties;
 use crate::read::{self, Fault, Parsed, fault};
@@ -283,6 +284,25 @@ pub(crate) trait PropertySet {
     fn block_len(&self) -> usize {
         Length::of(|length| self.write(length))
     }
+
+    /// Refuses the first property that is present, for a version that has none.
+    fn refuse(&self, sink: &mut impl Sink) {
+        if self.block_len() > 0 {
+            sink.refuse(EncodeError::NotInVersion(self.first()));
+        }
+    }
+
+    #[cold]
+    fn first(&self) -> Field {
+        let mut block = Vec::new();
+        self.write(&mut block);
+        match property(&block) {
+            Ok((_, first)) => field(first),
+            // a value that could not have been sent either
+            Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => fault.field,
+            Err(nom::Err::Incomplete(_)) => Field::Properties,
+        }
+    }
 }
 
 pub(crate) fn put_flag(sink: &mut impl Sink, id: u8, value: Option<bool>) {
@@ -333,7 +353,7 @@ pub(crate) fn put_authentication(sink: &mut impl Sink, method: Option<&str>, dat
 pub(crate) fn put_user_properties(sink: &mut impl Sink, properties: UserProperties<'_>) {
     for (name, value) in properties {
         write::u8(sink, id::USER_PROPERTY);
-        write::binary(sink, Field::UserProperty, name.as_bytes());
-        write::binary(sink, Field::UserProperty, value.as_bytes());
+        write::text(sink, Field::UserProperty, name);
+        write::text(sink, Field::UserProperty, value);
     }
 }

@@ -54,13 +54,13 @@ fn what_3_x_cannot_ask_for() {
     for version in [V3_1, V3_1_1] {
         let mut with_property = connect(version);
         with_property.properties.session_expiry = Some(Seconds(1));
-        refused(&Packet::Connect(with_property), version, EncodeError::NotInVersion(Field::Properties));
+        refused(&Packet::Connect(with_property), version, EncodeError::NotInVersion(Field::SessionExpiry));
         let mut with_delay = connect(version);
         let message = Message::new(Topic::new("w").expect("a good topic"), "");
         let delay = Some(Seconds(1));
         with_delay.will =
             Some(Will { message: message.into(), qos: QoS::AtMostOnce, retain: false, expiry: None, delay });
-        refused(&Packet::Connect(with_delay), version, EncodeError::NotInVersion(Field::Properties));
+        refused(&Packet::Connect(with_delay), version, EncodeError::NotInVersion(Field::WillDelay));
         let no_local = SubscriptionOptions { no_local: true, ..SubscriptionOptions::default() };
         let error = EncodeError::NotInVersion(Field::SubscriptionOptions);
         refused(&Packet::Subscribe(subscribe("f", no_local)), version, error);

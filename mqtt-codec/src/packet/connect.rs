@@ -208,8 +208,8 @@ impl ConnectRef<'_> {
     fn write_will(&self, version: Version, will: &WillRef<'_>, sink: &mut impl Sink) {
         if version.is_v5() {
             will.write_block(sink);
-        } else if will.block_len() > 0 {
-            sink.refuse(EncodeError::NotInVersion(Field::Properties));
+        } else {
+            will.refuse(sink);
         }
         if will.message.topic.is_aliased() {
             sink.refuse(EncodeError::Empty(Field::WillTopic));
@@ -253,8 +253,8 @@ impl Layout for ConnectRef<'_> {
                 sink.refuse(EncodeError::Combination(Field::AuthenticationData));
             }
             self.properties.write_block(sink);
-        } else if self.properties.block_len() > 0 {
-            sink.refuse(EncodeError::NotInVersion(Field::Properties));
+        } else {
+            self.properties.refuse(sink);
         }
         write::text(sink, Field::ClientId, self.client_id);
         if let Some(will) = &self.will {
