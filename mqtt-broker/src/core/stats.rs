@@ -64,6 +64,26 @@ counters! {
     ClientsConnected "clients/accepted",
     /// Connections that were refused or gave up before CONNACK 0.
     ClientsRefused "clients/refused",
+    /// TLS handshakes that were completed.
+    TlsHandshakes "tls/handshakes",
+    /// Of these, those that went on with an earlier session and cost little.
+    TlsResumed "tls/handshakes/resumed",
+    /// Connections to a port with TLS whose client spoke something else.
+    TlsNotSpoken "tls/refused/not tls",
+    /// Handshakes of clients that know neither TLS 1.2 nor 1.3.
+    TlsVersion "tls/refused/version",
+    /// Handshakes of clients that did not accept the broker's certificate.
+    TlsNotTrusted "tls/refused/not trusted by client",
+    /// Handshakes of clients without the certificate that they need.
+    TlsCertificateMissing "tls/refused/certificate missing",
+    /// Handshakes of clients whose certificate is expired or not valid yet.
+    TlsCertificateExpired "tls/refused/certificate expired",
+    /// Handshakes of clients whose certificate is revoked.
+    TlsCertificateRevoked "tls/refused/certificate revoked",
+    /// Handshakes of clients whose certificate is of an unknown CA.
+    TlsCertificateUnknown "tls/refused/certificate unknown",
+    /// Handshakes and connections that TLS ended for another reason.
+    TlsOther "tls/refused/other",
     /// Connections that ended with DISCONNECT of the client.
     DisconnectedByClient "clients/ended/disconnect",
     /// Connections whose transport ended without DISCONNECT.

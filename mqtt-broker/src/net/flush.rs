@@ -6,7 +6,7 @@ use mqtt_session::Time;
 
 use super::connections::Place;
 use super::shard_loop::ShardLoop;
-use super::stream::Stream;
+use super::stream::{Spare, Stream};
 use crate::core::{Closed, ConnectionId, Counter, Output};
 
 impl ShardLoop {
@@ -14,6 +14,18 @@ impl ShardLoop {
     pub(super) fn flush(&mut self, now: Time) {
         while let Some((_, id)) = self.core.poll_flush() {
             self.write(now, id);
+        }
+        for id in std::mem::take(&mut self.answers) {
+            if self.connections.get(id).is_some_and(|connection| connection.stream.wants_write()) {
+                self.write(now, id);
+            }
+        }
+    }
+
+    /// What the layers of a stream have to say leaves at the end of the turn, with what the client gets.
+    pub(super) fn answer(&mut self, id: ConnectionId) {
+        if self.connections.get(id).is_some_and(|connection| connection.stream.wants_write()) {
+            self.answers.push(id);
         }
     }
 
@@ -23,14 +35,18 @@ impl ShardLoop {
         if !connection.writable {
             return;
         }
+        let stream = &mut connection.stream;
         match &mut connection.place {
-            Place::Lobby(_) => {}
+            Place::Lobby(_) => match stream.flush() {
+                Ok(()) => connection.writable = !stream.wants_write(),
+                Err(_) => self.drop_connection(now, id),
+            },
             Place::Client(slot) => {
                 let slot = *slot;
                 let Some(output) = self.core.output(slot) else { return };
-                match write_all(&mut connection.stream, output) {
+                match write_all(stream, output, &mut self.spare) {
                     Ok(written) => {
-                        connection.writable = output.is_empty();
+                        connection.writable = output.is_empty() && !stream.wants_write();
                         self.core.handle_written(now, slot, written);
                         self.settle(now);
                         self.read_again(id);
@@ -39,14 +55,16 @@ impl ShardLoop {
                 }
             }
             Place::Closing { output, shut } => {
-                let result = write_all(&mut connection.stream, output);
+                let mut result = write_all(stream, output, &mut self.spare);
                 self.core.counters().add(Counter::BytesSent, result.as_ref().copied().unwrap_or(0) as u64);
-                connection.writable = output.is_empty();
                 if result.is_ok() && output.is_empty() && !*shut {
                     // bytes that lie unread when a socket is closed would make the kernel take back what was sent
-                    connection.stream.shut_down();
-                    *shut = true;
+                    match stream.finish() {
+                        Ok(done) => *shut = done,
+                        Err(error) => result = Err(error),
+                    }
                 }
+                connection.writable = output.is_empty() && !stream.wants_write();
                 if result.is_err() {
                     self.drop_connection(now, id);
                 }
@@ -71,7 +89,7 @@ impl ShardLoop {
     /// Sends the last bytes, then waits a little for the peer to read them and close.
     pub(super) fn close(&mut self, now: Time, id: ConnectionId, output: Output) {
         let Some(connection) = self.connections.get(id) else { return };
-        let nothing_to_say = output.is_empty();
+        let nothing_to_say = output.is_empty() && !connection.stream.has_last_words();
         connection.place = Place::Closing { output: Box::new(output), shut: false };
         if nothing_to_say {
             return self.drop_connection(now, id);
@@ -85,10 +103,13 @@ impl ShardLoop {
 }
 
 /// Writes until the output is empty or the socket takes no more; how many bytes that were.
-fn write_all(stream: &mut Stream, output: &mut Output) -> io::Result<usize> {
+fn write_all(stream: &mut Stream, output: &mut Output, spare: &mut Spare) -> io::Result<usize> {
     let mut total = 0;
+    if output.is_empty() {
+        stream.flush()?;
+    }
     while !output.is_empty() {
-        match output.write_to(stream) {
+        match output.write_to(&mut stream.writer(spare)) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => total += written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

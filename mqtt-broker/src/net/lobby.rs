@@ -19,7 +19,7 @@ impl ShardLoop {
         if !self.take_places() {
             if let Some(unsaid) = self.full_log.speak(now) {
                 let peer = stream.peer();
-                tracing::warn!(peer, unsaid, "connection refused: the limit of connections is reached");
+                tracing::warn!(%peer, unsaid, "connection refused: the limit of connections is reached");
             }
             return self.count(Counter::ClientsRefused);
         }
@@ -116,6 +116,7 @@ impl ShardLoop {
             self.connections.remove(id);
             return self.shared.hub.give_connection();
         }
+        self.answer(id);
         self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
     }
 
@@ -136,7 +137,7 @@ impl ShardLoop {
     fn refuse(&mut self, now: Time, id: ConnectionId, refusal: Refusal) {
         self.count(Counter::ClientsRefused);
         if let Some(connection) = self.connections.get(id) {
-            tracing::info!(peer = connection.stream.peer(), "connection refused: {}", refusal.reason);
+            tracing::info!(peer = %connection.stream.peer(), "connection refused: {}", refusal.reason);
         }
         let mut output = Output::new(usize::MAX);
         mqtt_codec::Sink::put(&mut output, &refusal.reply);
@@ -149,7 +150,7 @@ impl ShardLoop {
             let late = self.connections.get(id).is_some_and(|connection| {
                 let late = matches!(connection.place, Place::Lobby(_));
                 if late {
-                    tracing::info!(peer = connection.stream.peer(), "connection closed: no CONNECT in time");
+                    tracing::info!(peer = %connection.stream.peer(), "connection closed: no CONNECT in time");
                 }
                 late
             });
@@ -184,6 +185,10 @@ impl ShardLoop {
     pub(super) fn drop_connection(&mut self, now: Time, id: ConnectionId) {
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.shared.hub.give_connection();
+        if connection.stream.has_last_words() {
+            // there is nobody to wait for
+            let _ = connection.stream.finish();
+        }
         ignore(connection.stream.deregister(self.poll.registry()));
         match connection.place {
             Place::Lobby(_) => {

@@ -1,12 +1,13 @@
 //! Bytes from sockets.
 
-use std::io::{self, Read};
+use std::io;
 
 use mqtt_session::Time;
 
 use super::connections::Place;
 use super::shard_loop::ShardLoop;
-use crate::core::ConnectionId;
+use super::stream::{Failure, Received};
+use crate::core::{ConnectionId, Counter, Output};
 
 impl ShardLoop {
     /// Has the next turn read from a connection.
@@ -45,19 +46,53 @@ impl ShardLoop {
             }
         }
         match connection.stream.read(&mut self.buffer) {
-            Ok(0) => self.drop_connection(now, id),
-            Ok(len) => {
+            Ok(received) => {
                 // a short read means that the socket is empty, unless its end is still to be read
-                connection.readable = len == self.buffer.len() || connection.read_closed;
+                connection.readable = !received.end && (received.more || connection.read_closed);
                 if connection.readable {
                     self.schedule(id);
                 }
-                self.handle_bytes(now, id, len);
+                self.handle_received(now, id, received);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.schedule(id),
-            Err(_) => self.drop_connection(now, id),
+            Err(Failure::Io(error)) => match error.kind() {
+                io::ErrorKind::WouldBlock => connection.readable = false,
+                io::ErrorKind::Interrupted => self.schedule(id),
+                _ => self.drop_connection(now, id),
+            },
+            Err(failure) => self.fail(now, id, &failure),
         }
+    }
+
+    fn handle_received(&mut self, now: Time, id: ConnectionId, received: Received) {
+        self.answer(id);
+        if received.len > 0 {
+            self.handle_bytes(now, id, received.len);
+        }
+        if received.end {
+            self.drop_connection(now, id);
+        }
+    }
+
+    /// A stream that cannot go on: its layers may have a last word, an alert, for the peer.
+    fn fail(&mut self, now: Time, id: ConnectionId, failure: &Failure) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let peer = connection.stream.peer();
+        match connection.place {
+            Place::Lobby(_) => {
+                self.shared.hub.give_half_open();
+                self.count(Counter::ClientsRefused);
+            }
+            Place::Client(slot) => self.core.handle_closed(now, slot),
+            Place::Closing { .. } => {}
+        }
+        if let Some(counter) = failure.counter() {
+            self.count(counter);
+            if let Some(unsaid) = self.failure_logs.speak(now, counter) {
+                tracing::warn!(%peer, unsaid, "connection refused: {failure}");
+            }
+        }
+        self.close(now, id, Output::new(1));
+        self.settle(now);
     }
 
     fn handle_bytes(&mut self, now: Time, id: ConnectionId, len: usize) {

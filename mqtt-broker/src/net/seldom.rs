@@ -26,6 +26,26 @@ impl Seldom {
     }
 }
 
+/// The same for each of a few causes.
+#[derive(Debug)]
+pub(super) struct SeldomEach<C>(Vec<(C, Seldom)>);
+
+impl<C> Default for SeldomEach<C> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<C: PartialEq> SeldomEach<C> {
+    pub(super) fn speak(&mut self, now: Time, cause: C) -> Option<u64> {
+        let index = self.0.iter().position(|(known, _)| *known == cause).unwrap_or_else(|| {
+            self.0.push((cause, Seldom::default()));
+            self.0.len() - 1
+        });
+        self.0.get_mut(index)?.1.speak(now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

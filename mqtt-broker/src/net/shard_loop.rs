@@ -10,8 +10,8 @@ use mqtt_codec::{Connect, Decoder};
 use mqtt_session::Time;
 
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
-use super::seldom::Seldom;
-use super::stream::Stream;
+use super::seldom::{Seldom, SeldomEach};
+use super::stream::{Peer, Socket, Spare, Stream};
 use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
 
 /// Events taken from one poll.
@@ -57,8 +57,12 @@ pub(super) struct ShardLoop {
     /// Connections with bytes to read that this turn did not read.
     pub(super) unread: Vec<ConnectionId>,
     pub(super) buffer: Box<[u8]>,
+    pub(super) spare: Spare,
+    /// Connections whose layers have something to say to those of the peer.
+    pub(super) answers: Vec<ConnectionId>,
     pub(super) assigned_ids: u64,
     pub(super) full_log: Seldom,
+    pub(super) failure_logs: SeldomEach<Counter>,
     /// When accepting goes on that had to pause.
     accept_at: Option<Time>,
     /// Whether a listener may have more than were accepted at once.
@@ -87,8 +91,11 @@ impl ShardLoop {
             linger_deadlines: Deadlines::default(),
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
+            spare: Spare::default(),
+            answers: Vec::new(),
             assigned_ids: 0,
             full_log: Seldom::default(),
+            failure_logs: SeldomEach::default(),
             accept_at: None,
             accept_more: false,
             stop_at: None,
@@ -167,7 +174,9 @@ impl ShardLoop {
         for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get(index) else { return };
             match listener.accept() {
-                Ok((socket, _)) => self.admit(now, Stream::Tcp(socket)),
+                Ok((socket, address)) => {
+                    self.admit(now, Stream::new(Socket::Tcp(socket), Peer::Address(address), None));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
                 Err(error) => {

@@ -1,0 +1,32 @@
+//! Why a stream cannot go on, said so that a person knows what to change.
+
+use std::io;
+
+use thiserror::Error;
+
+#[cfg(feature = "tls")]
+use super::tls_failure::TlsFailure;
+use crate::core::Counter;
+
+/// Why nothing more can be read from a stream.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(in crate::net) enum Failure {
+    /// The socket has failed; `WouldBlock` and `Interrupted` are no ends.
+    #[error("{0}")]
+    Io(io::Error),
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
+}
+
+impl Failure {
+    /// Under which counter it falls, if the peer is to blame and not the network.
+    pub(in crate::net) const fn counter(&self) -> Option<Counter> {
+        match self {
+            Self::Io(_) => None,
+            #[cfg(feature = "tls")]
+            Self::Tls(failure) => Some(failure.counter()),
+        }
+    }
+}

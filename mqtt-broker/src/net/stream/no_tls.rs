@@ -1,0 +1,38 @@
+//! What stands for TLS in a broker that is built without it: nothing that could exist.
+
+use std::io;
+
+use super::failure::Failure;
+
+#[derive(Debug)]
+pub(in crate::net) enum Tls {}
+
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    pub(super) consumed: usize,
+    pub(super) len: usize,
+    pub(super) end: bool,
+}
+
+impl Tls {
+    pub(super) const fn open(
+        &mut self,
+        _: &mut [u8],
+        _: &mut [u8],
+        _: &mut Vec<u8>,
+    ) -> Result<Opened, Failure> {
+        match *self {}
+    }
+
+    pub(super) const fn seal(&mut self, _: &[u8], _: &mut Vec<u8>) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(super) const fn close(&mut self, _: &mut Vec<u8>) {
+        match *self {}
+    }
+
+    pub(super) const fn is_handshaking(&self) -> bool {
+        match *self {}
+    }
+}
