@@ -1,9 +1,10 @@
 //! From a stream of bytes to packets: framing, the version of the connection, topic aliases.
 
 use crate::alias::IncomingAliases;
+use crate::compat::Compat;
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
-use crate::frame::{Compat, FixedHeader, Rules};
+use crate::frame::{FixedHeader, Rules};
 use crate::packet::{PacketRef, PacketType, alias_offset, peek_version};
 use crate::version::{Role, Version};
 
@@ -17,6 +18,9 @@ pub struct Decoder {
     aliases: IncomingAliases,
     /// Whether the version is known: at a client from the start, at a server from CONNECT on.
     versioned: bool,
+    /// Whether more is let through than the standard demands, so that it is worth looking for.
+    lenient: bool,
+    used: Compat,
 }
 
 impl Decoder {
@@ -24,13 +28,18 @@ impl Decoder {
     pub const fn server(max_packet_size: u32) -> Self {
         // the rules of 3.1.1 hold for what comes before CONNECT, which is refused anyway
         let rules = Rules { max_packet_size, ..Rules::new(Version::V3_1_1, Role::Server) };
-        Self { rules, aliases: IncomingAliases::new(0), versioned: false }
+        Self::new(rules, false)
     }
 
     /// For a client that has asked for `version`.
     pub const fn client(version: Version, max_packet_size: u32) -> Self {
         let rules = Rules { max_packet_size, ..Rules::new(version, Role::Client) };
-        Self { rules, aliases: IncomingAliases::new(0), versioned: true }
+        Self::new(rules, true)
+    }
+
+    const fn new(rules: Rules, versioned: bool) -> Self {
+        let aliases = IncomingAliases::new(0);
+        Self { rules, aliases, versioned, lenient: false, used: Compat::NONE }
     }
 
     /// Sets the Topic Alias Maximum that was announced to the peer, and forgets aliases learnt before.
@@ -46,6 +55,12 @@ impl Decoder {
     /// Lets through deviations by name.
     pub fn set_compat(&mut self, compat: Compat) {
         self.rules.compat = compat;
+        self.lenient = compat != Compat::STRICT;
+    }
+
+    /// The rules of [`Compat`] without which a packet would have been refused since this was last asked.
+    pub const fn take_used(&mut self) -> Compat {
+        core::mem::replace(&mut self.used, Compat::NONE)
     }
 
     /// The version of the connection; `None` before CONNECT.
@@ -106,23 +121,29 @@ impl Decoder {
         if header.packet_type == PacketType::Connect && !self.versioned {
             self.take_version(header, frame);
         }
-        let mut packet = PacketRef::decode_body(header, frame, &self.rules);
-        if let Ok(PacketRef::Publish(publish)) = &mut packet
+        let mut packet = PacketRef::decode_body(header, frame, &self.rules)?;
+        if self.lenient || header.is_overlong() {
+            self.used.note(header, &packet, body(header, frame), self.rules.version);
+        }
+        if let PacketRef::Publish(publish) = &mut packet
             && publish.alias.is_some()
         {
             self.aliases.resolve(publish).map_err(|kind| alias_error(kind, &self.rules, frame))?;
         }
-        packet
+        Ok(packet)
     }
 
     #[cold]
     fn take_version(&mut self, header: FixedHeader, frame: &[u8]) {
-        let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
-        if let Some(version) = peek_version(body) {
+        if let Some(version) = peek_version(body(header, frame), &self.rules.compat) {
             self.rules.version = version;
             self.versioned = true;
         }
     }
+}
+
+fn body(header: FixedHeader, frame: &[u8]) -> &[u8] {
+    frame.get(usize::from(header.header_len)..).unwrap_or_default()
 }
 
 #[cold]

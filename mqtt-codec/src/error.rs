@@ -66,6 +66,9 @@ pub enum DecodeErrorKind {
     /// AUTH without an Authentication Method.
     #[error("the authentication method is missing")]
     AuthenticationMethodMissing,
+    /// A control character or a non-character, where [`Compat`](crate::Compat) does not let them through.
+    #[error("the text holds a control character or a non-character, which this reader refuses")]
+    ControlCharacter,
     /// A property that may stand once stands twice.
     #[error("the property stands more than once")]
     DuplicateProperty,
@@ -185,6 +188,7 @@ impl DecodeErrorKind {
             | Self::SubscriptionIdFromClient
             | Self::TopicAliasUnknown => ReasonCode::ProtocolError,
             Self::AcknowledgeFlags
+            | Self::ControlCharacter
             | Self::DupWithoutQoS
             | Self::Flags
             | Self::InvalidUtf8

@@ -1,5 +1,6 @@
 //! Framing: where one packet ends and the next begins.
 
+use crate::compat::Compat;
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
 use crate::packet::PacketType;
@@ -67,9 +68,14 @@ impl FixedHeader {
         self.check_length(rules)
     }
 
+    /// Whether the Remaining Length takes more bytes than it needs.
+    #[inline]
+    pub(crate) const fn is_overlong(&self) -> bool {
+        self.header_len as usize > 1 + varint_len(self.remaining_length as usize)
+    }
+
     fn check_length(&self, rules: &Rules) -> Result<(), DecodeError> {
-        let overlong = usize::from(self.header_len) > 1 + varint_len(self.remaining_length as usize);
-        if overlong && !rules.overlong_length_allowed() {
+        if self.is_overlong() && !rules.overlong_length_allowed() {
             let packet = Some(self.packet_type);
             return Err(error(packet, rules, Field::RemainingLength, 1, Kind::OverlongVarint));
         }
@@ -113,12 +119,14 @@ fn check_flags(packet_type: PacketType, flags: u8, rules: &Rules) -> Result<(), 
         // [MQTT-3.3.1-4]
         PacketType::Publish if flags & 0b0110 == 0b0110 => fault(Field::Flags, Kind::Flags),
         // [MQTT-3.3.1-2]
-        PacketType::Publish if flags & 0b1110 == 0b1000 && !unused => {
+        PacketType::Publish if flags & 0b1110 == 0b1000 && !unused && !rules.compat.dup_at_qos_0 => {
             fault(Field::Flags, Kind::DupWithoutQoS)
         }
         PacketType::Publish => Ok(()),
         // [MQTT-2.1.3-1], in 3.1.1 [MQTT-2.2.2-2]
-        _ if flags != packet_type.reserved_flags() && !unused => fault(Field::Flags, Kind::Flags),
+        _ if flags != packet_type.reserved_flags() && !unused && !rules.compat.reserved_flags => {
+            fault(Field::Flags, Kind::Flags)
+        }
         _ => Ok(()),
     }
 }
@@ -147,24 +155,5 @@ impl Rules {
 
     const fn overlong_length_allowed(&self) -> bool {
         !self.version.is_v5() && self.compat.overlong_remaining_length
-    }
-}
-
-/// Deviations from the strict rules, each off or on by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Compat {
-    /// A Remaining Length in more bytes than it needs, in 3.x only, whose standard does not forbid it.
-    pub overlong_remaining_length: bool,
-}
-
-impl Compat {
-    /// What the standard of each version demands, and nothing more: an overlong length of 3.x is accepted.
-    pub const STRICT: Self = Self { overlong_remaining_length: true };
-}
-
-impl Default for Compat {
-    fn default() -> Self {
-        Self::STRICT
     }
 }

@@ -123,8 +123,8 @@
 //! * What was encoded is accepted by the decoder of a peer that may receive it. A packet is not asked who sends it:
 //!   that only servers put Subscription Identifiers into PUBLISH, or only clients a Session Expiry Interval into
 //!   DISCONNECT, is seen by the reader.
-//! * Rules are strict, and those of the version and the reader. Deviations have names in [`Compat`]. The
-//!   characters that the standard only advises against (control characters, U+FFFF) are accepted.
+//! * Rules are strict, and those of the version and the reader. Deviations that can be let through have names in
+//!   [`Compat`], and a [`Decoder`] says which were needed.
 //! * Strings of 3.1 are held to the rules of 3.1.1. Beyond that, 3.1 is read as leniently as its text wants it.
 //! * Whether a packet may come at this moment is asked of `mqtt-session`, not of the codec.
 //!
@@ -174,6 +174,8 @@ extern crate std;
 mod alias;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+mod characters;
+mod compat;
 mod decoder;
 mod encoded;
 mod error;
@@ -192,11 +194,12 @@ mod version;
 mod write;
 
 pub use alias::{AliasUse, IncomingAliases, OutgoingAliases};
+pub use compat::Compat;
 pub use decoder::Decoder;
 pub use encoded::EncodedPublish;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use field::Field;
-pub use frame::{Compat, FixedHeader, Rules};
+pub use frame::{FixedHeader, Rules};
 pub use list::{Element, List, ListIter, UserProperties};
 pub use packet::{
     Ack, AckProperties, AckRef, Auth, AuthRef, ConnAck, ConnAckProperties, ConnAckPropertiesRef, ConnAckRef,

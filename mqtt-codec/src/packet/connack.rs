@@ -228,7 +228,14 @@ impl Layout for ConnAckRef<'_> {
 }
 
 /// Reads a CONNACK.
+///
+/// A server of 3.x cannot answer a CONNECT of 5.0 in 5.0: its standard makes it send return code 1 in a CONNACK of its
+/// own, which no CONNACK of 5.0 looks like ([MQTT-3.1.2-2] of 3.1.1).
 pub(super) fn parse(body: &[u8], version: Version) -> Result<ConnAckRef<'_>, nom::Err<Fault>> {
+    if let ([0, 1], Version::V5) = (body, version) {
+        let (reason, properties) = (ReasonCode::UnsupportedProtocolVersion, ConnAckPropertiesRef::default());
+        return Ok(ConnAckRef { session_present: false, reason, properties });
+    }
     let (at_reason, session_present) = acknowledge_flags(body, version)?;
     let (input, value) = read::u8(Field::ReasonCode, at_reason)?;
     let reason = if version.is_v5() {

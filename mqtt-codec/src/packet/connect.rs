@@ -10,6 +10,7 @@ use super::message::Unstored;
 use super::{
     ConnectProperties, ConnectPropertiesRef, Message, MessagePropertiesRef, MessageRef, PacketType, Storage,
 };
+use crate::compat::Compat;
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::property::{self, Property, PropertySet, id, not_allowed, once};
@@ -272,15 +273,21 @@ impl Layout for ConnectRef<'_> {
 }
 
 /// The version that the body of a CONNECT names, if that much of it can be read.
-pub(crate) fn peek_version(body: &[u8]) -> Option<Version> {
+pub(crate) fn peek_version(body: &[u8], compat: &Compat) -> Option<Version> {
+    let (name, level) = protocol(body)?;
+    compat.version(name, level)
+}
+
+/// Protocol name and level at the start of the body of a CONNECT.
+pub(crate) fn protocol(body: &[u8]) -> Option<(&[u8], u8)> {
     let (rest, name) = read::binary(Field::ProtocolName, body).ok()?;
-    Version::from_wire(name, *rest.first()?)
+    Some((name, *rest.first()?))
 }
 
 /// Reads a CONNECT: the one packet that says itself which version it is.
-pub(super) fn parse(body: &[u8]) -> Result<ConnectRef<'_>, nom::Err<Fault>> {
-    let (input, version) = protocol(body)?;
-    let (at_keep_alive, flags) = connect_flags(input, version)?;
+pub(super) fn parse<'a>(body: &'a [u8], compat: &Compat) -> Result<ConnectRef<'a>, nom::Err<Fault>> {
+    let (input, version) = version(body, compat)?;
+    let (at_keep_alive, flags) = connect_flags(input, version, compat)?;
     let (mut input, keep_alive) = read::u16(Field::KeepAlive, at_keep_alive)?;
     let mut properties = ConnectPropertiesRef::default();
     if version.is_v5() {
@@ -297,19 +304,19 @@ pub(super) fn parse(body: &[u8]) -> Result<ConnectRef<'_>, nom::Err<Fault>> {
     Ok(ConnectRef { version, clean_start, keep_alive, client_id, will, user_name, password, properties })
 }
 
-fn protocol(body: &[u8]) -> Parsed<'_, Version> {
+fn version<'a>(body: &'a [u8], compat: &Compat) -> Parsed<'a, Version> {
     let (at_level, name) = read::binary(Field::ProtocolName, body)?;
     if !Version::ALL.iter().any(|version| version.protocol_name().as_bytes() == name) {
         return fault(body, Field::ProtocolName, Kind::ProtocolName);
     }
     let (input, level) = read::u8(Field::ProtocolLevel, at_level)?;
-    match Version::from_wire(name, level) {
+    match compat.version(name, level) {
         Some(version) => Ok((input, version)),
         None => fault(at_level, Field::ProtocolLevel, Kind::ProtocolLevel(level)),
     }
 }
 
-fn connect_flags(input: &[u8], version: Version) -> Parsed<'_, u8> {
+fn connect_flags<'a>(input: &'a [u8], version: Version, compat: &Compat) -> Parsed<'a, u8> {
     let (rest, flags) = read::u8(Field::ConnectFlags, input)?;
     // 3.1 leaves bit 0 unused, and takes no notice of will flags without a will
     if version != Version::V3_1 {
@@ -326,7 +333,8 @@ fn connect_flags(input: &[u8], version: Version) -> Parsed<'_, u8> {
     if flags & WILL != 0 && QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).is_none() {
         return fault(input, Field::WillQoS, Kind::InvalidWillQoS);
     }
-    if flags & PASSWORD != 0 && flags & USER_NAME == 0 && !version.is_v5() {
+    let password_alone = flags & PASSWORD != 0 && flags & USER_NAME == 0;
+    if password_alone && !version.is_v5() && !compat.password_without_user_name {
         return fault(input, Field::ConnectFlags, Kind::PasswordWithoutUserName);
     }
     Ok((rest, flags))

@@ -18,8 +18,8 @@ use bytes::Bytes;
 pub use ack::{Ack, AckProperties, AckRef};
 pub use auth::{Auth, AuthRef};
 pub use connack::{ConnAck, ConnAckProperties, ConnAckPropertiesRef, ConnAckRef};
-pub(crate) use connect::peek_version;
 pub use connect::{Connect, ConnectRef, Will, WillRef};
+pub(crate) use connect::{peek_version, protocol};
 pub use connect_properties::{ConnectProperties, ConnectPropertiesRef};
 pub use disconnect::{Disconnect, DisconnectRef};
 pub use message::{Message, MessageProperties, MessagePropertiesRef, MessageRef};
@@ -32,6 +32,7 @@ pub use subscribe::{
 };
 pub use unsubscribe::{Unsubscribe, UnsubscribeRef};
 
+use crate::characters;
 use crate::error::{DecodeError, EncodeError};
 use crate::frame::{FixedHeader, Rules};
 use crate::read::{self, Fault};
@@ -159,6 +160,15 @@ impl<'a> PacketRef<'a> {
         frame: &'a [u8],
         rules: &Rules,
     ) -> Result<Self, DecodeError> {
+        let packet = Self::parse_body(header, frame, rules)?;
+        if !rules.compat.control_characters {
+            characters::check(&packet, frame, rules.version)?;
+        }
+        Ok(packet)
+    }
+
+    #[inline]
+    fn parse_body(header: FixedHeader, frame: &'a [u8], rules: &Rules) -> Result<Self, DecodeError> {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
         let (packet_type, version) = (header.packet_type, rules.version);
         let error = |fault| locate(fault, packet_type, frame.len(), version);
@@ -277,9 +287,10 @@ fn connect<'a>(
     body: &'a [u8],
     rules: &Rules,
 ) -> Result<ConnectRef<'a>, DecodeError> {
-    let rules = Rules { version: peek_version(body).unwrap_or(rules.version), ..*rules };
+    let rules = Rules { version: peek_version(body, &rules.compat).unwrap_or(rules.version), ..*rules };
     header.check(&rules)?;
-    connect::parse(body).map_err(|error| locate(error, PacketType::Connect, frame.len(), rules.version))
+    connect::parse(body, &rules.compat)
+        .map_err(|error| locate(error, PacketType::Connect, frame.len(), rules.version))
 }
 
 /// Turns what was left at the fault into an offset from the start of the frame.
