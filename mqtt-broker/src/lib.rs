@@ -67,6 +67,9 @@ pub mod core;
 #[cfg(feature = "net")]
 mod net;
 
+#[cfg(feature = "websocket")]
+#[doc(hidden)]
+pub use net::websocket;
 #[cfg(feature = "net")]
 pub use net::{Broker, BrokerBuilder, BrokerHandle, Busy, StartError, Subscriber};
 

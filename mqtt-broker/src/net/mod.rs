@@ -10,6 +10,8 @@ mod reading;
 mod seldom;
 mod shard_loop;
 mod stream;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use broker::{Broker, BrokerBuilder, StartError};
 pub use handle::{BrokerHandle, Busy, Subscriber};
