@@ -32,7 +32,7 @@ fn connect(core: &mut ShardCore, client_id: u8) -> Slot {
     let mut bytes = *b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01?";
     bytes[14] = client_id;
     let Verdict::Connect { connect, decoder, unread } =
-        Lobby::new(&core.hub().config().limits).handle_bytes(&bytes)
+        Lobby::new(&core.hub().config().lobby).handle_bytes(&bytes)
     else {
         panic!("CONNECT conforms");
     };

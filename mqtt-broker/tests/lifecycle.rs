@@ -62,7 +62,7 @@ fn a_client_that_is_reset_is_lost_wherever_it_stood() {
 
 #[test]
 fn a_stranger_that_says_nothing_or_half_a_connect_is_sent_away() {
-    let broker = start(1, |config| config.limits.connect_timeout = Duration::from_millis(50));
+    let broker = start(1, |config| config.lobby.connect_timeout = Duration::from_millis(50));
     let mut client = broker.connect(connect(Version::V5, "client"));
     let mut silent = Peer::open(broker.address);
     let mut half = Peer::open(broker.address);
@@ -75,10 +75,11 @@ fn a_stranger_that_says_nothing_or_half_a_connect_is_sent_away() {
 }
 
 #[test]
-fn strangers_beyond_the_limit_are_turned_away_until_one_is_known() {
-    let broker = start(1, |config| config.limits.half_open = 3);
+fn a_stranger_beyond_the_limit_takes_the_place_of_the_oldest_until_one_is_known() {
+    let broker = start(1, |config| config.lobby.half_open = 3);
+    let mut oldest = Peer::open(broker.address);
     let mut strangers: Vec<Peer> = (0..3).map(|_| Peer::open(broker.address)).collect();
-    assert_eq!(Peer::open(broker.address).next(), None);
+    assert_eq!(oldest.next(), None);
     // one becomes a client, one is refused, one goes: three places are free again
     let client = strangers.pop().unwrap().introduce(connect(Version::V5, "client"));
     let mut wrong = strangers.pop().unwrap();
@@ -88,7 +89,7 @@ fn strangers_beyond_the_limit_are_turned_away_until_one_is_known() {
     gone.stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(gone.next(), None);
     let again: Vec<Peer> = (0..3).map(|_| Peer::open(broker.address)).collect();
-    assert_eq!(Peer::open(broker.address).next(), None);
+    assert_eq!(broker.handle.count(Counter::RefusedHalfOpen), 1);
     for (number, stranger) in again.into_iter().enumerate() {
         stranger.introduce(connect(Version::V5, &format!("client{number}"))).ping();
     }
@@ -210,7 +211,7 @@ impl Random {
 fn after_any_ends_of_connections_all_places_are_free() {
     const PLACES: usize = 12;
     let broker = start(3, |config| {
-        config.limits.half_open = PLACES;
+        config.lobby.half_open = PLACES;
         config.limits.connections = PLACES + 1;
         config.limits.linger = Duration::from_millis(1);
     });
@@ -332,7 +333,7 @@ fn a_flood_of_strangers_is_taken_in_by_all_listeners() {
 fn a_client_that_finds_no_room_for_a_session_is_told_and_gives_its_place_back() {
     let broker = start(2, |config| {
         config.limits.sessions = 1;
-        config.limits.half_open = 1;
+        config.lobby.half_open = 1;
     });
     let mut first = broker.connect(connect(Version::V5, "first"));
     for number in 0..20 {

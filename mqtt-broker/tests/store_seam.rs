@@ -71,7 +71,7 @@ impl Bench {
         let store = Late::default();
         core.set_store(Box::new(store.clone()));
         let Verdict::Connect { connect, decoder, unread } =
-            Lobby::new(&core.hub().config().limits).handle_bytes(CONNECT)
+            Lobby::new(&core.hub().config().lobby).handle_bytes(CONNECT)
         else {
             panic!("CONNECT conforms");
         };

@@ -16,7 +16,8 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use thiserror::Error;
 
 use super::quantity::{self, QuantityError};
-use super::{Config, Limits, Listener};
+use super::{Config, Limits, Listener, LobbyLimits};
+use lobby::LobbyTable;
 
 impl Config {
     /// Reads a file. What it does not say keeps its default; see [`Config::check`] for what it says.
@@ -87,6 +88,8 @@ struct ConfigTable {
     sys_interval: Duration,
     #[serde(with = "LimitsTable")]
     limits: Limits,
+    #[serde(with = "LobbyTable")]
+    lobby: LobbyLimits,
     #[serde(with = "SessionTable")]
     session: ServerConfig,
 }
@@ -96,11 +99,6 @@ struct ConfigTable {
 struct LimitsTable {
     connections: usize,
     sessions: usize,
-    half_open: usize,
-    #[serde(deserialize_with = "duration")]
-    connect_timeout: Duration,
-    #[serde(deserialize_with = "size")]
-    connect_packet_size: u32,
     #[serde(deserialize_with = "size")]
     output: usize,
     #[serde(deserialize_with = "duration")]
@@ -269,5 +267,6 @@ impl Visitor<'_> for ScalarVisitor {
     }
 }
 
+mod lobby;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 #[cfg(feature = "net")]
 mod file;
 mod listener;
+mod lobby;
+mod network;
 #[cfg(feature = "net")]
 pub mod quantity;
 
@@ -16,6 +18,8 @@ use thiserror::Error;
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use listener::{ListenError, Listener};
+pub use lobby::LobbyLimits;
+pub use network::{Network, NetworkError};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +35,8 @@ pub struct Config {
     pub sys_interval: Duration,
     /// Limits of the broker as a whole and of connections.
     pub limits: Limits,
+    /// Limits of connections whose client is not known yet.
+    pub lobby: LobbyLimits,
     /// Limits of each session, and what CONNACK announces.
     pub session: ServerConfig,
 }
@@ -43,6 +49,7 @@ impl Default for Config {
             shards: NonZeroU16::MIN,
             sys_interval: Duration::from_secs(10),
             limits: Limits::default(),
+            lobby: LobbyLimits::default(),
             session: ServerConfig::default(),
         }
     }
@@ -62,7 +69,7 @@ impl Config {
         if size == 0 || size > Rules::MAX_PACKET_SIZE {
             return Err(ConfigError::PacketSize { size });
         }
-        match self.limits.that_serve_nobody().next() {
+        match self.limits.that_serve_nobody().chain(self.lobby.that_serve_nobody()).next() {
             Some(name) => Err(ConfigError::Zero { name }),
             None => Ok(()),
         }
@@ -84,7 +91,7 @@ pub enum ConfigError {
         listener: Listener,
     },
     /// A limit of 0 that would let nobody in.
-    #[error("limits.{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]
+    #[error("{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]
     Zero {
         /// The limit.
         name: &'static str,
@@ -105,12 +112,6 @@ pub struct Limits {
     /// Sessions, connected or not. Default 1,000,000: many more than connections, since clients may keep theirs for
     /// ever; beyond it only clients with a session can connect.
     pub sessions: usize,
-    /// Connections of one shard that have not sent CONNECT. Default 4,096, so that strangers cannot use up the rest.
-    pub half_open: usize,
-    /// How long CONNECT may take. Default 10 s.
-    pub connect_timeout: Duration,
-    /// Bytes of a CONNECT. Default 256 KiB: a Will and a password, but no flood from a stranger.
-    pub connect_packet_size: u32,
     /// Unsent bytes of one connection above which its messages wait in the session. Default 128 KiB: a few round
     /// trips of a fast link.
     pub output: usize,
@@ -137,12 +138,7 @@ pub struct Limits {
 impl Limits {
     /// Names of limits that are 0 although every client needs one of what they limit.
     fn that_serve_nobody(&self) -> impl Iterator<Item = &'static str> {
-        let needed = [
-            ("connections", self.connections),
-            ("sessions", self.sessions),
-            ("half_open", self.half_open),
-            ("connect_packet_size", self.connect_packet_size as usize),
-        ];
+        let needed = [("limits.connections", self.connections), ("limits.sessions", self.sessions)];
         needed.into_iter().filter(|(_, limit)| *limit == 0).map(|(name, _)| name)
     }
 }
@@ -152,9 +148,6 @@ impl Default for Limits {
         Self {
             connections: 100_000,
             sessions: 1_000_000,
-            half_open: 4_096,
-            connect_timeout: Duration::from_secs(10),
-            connect_packet_size: 256 << 10,
             output: 128 << 10,
             linger: Duration::from_secs(1),
             stall: Duration::from_secs(60),
@@ -174,17 +167,23 @@ mod tests {
 
     #[test]
     fn a_limit_that_would_let_nobody_in_is_refused_by_its_name() {
-        let mut limits: [Limits; 4] = Default::default();
-        let [connections, sessions, half_open, connect_packet_size] = &mut limits;
-        connections.connections = 0;
-        sessions.sessions = 0;
-        half_open.half_open = 0;
-        connect_packet_size.connect_packet_size = 0;
-        let names = ["connections", "sessions", "half_open", "connect_packet_size"];
-        for (limits, name) in limits.into_iter().zip(names) {
-            let config = Config { limits, ..Config::default() };
+        let refused = |name, set: fn(&mut Config)| {
+            let mut config = Config::default();
+            set(&mut config);
             assert_eq!(config.check(), Err(ConfigError::Zero { name }));
-        }
+        };
+        refused("limits.connections", |config| config.limits.connections = 0);
+        refused("limits.sessions", |config| config.limits.sessions = 0);
+        refused("lobby.half_open", |config| config.lobby.half_open = 0);
+        refused("lobby.half_open_per_address", |config| config.lobby.half_open_per_address = 0);
+        refused("lobby.bytes", |config| config.lobby.bytes = 0);
+        refused("lobby.proxy_bytes", |config| config.lobby.proxy_bytes = 0);
+        refused("lobby.tls_bytes", |config| config.lobby.tls_bytes = 0);
+        refused("lobby.upgrade_bytes", |config| config.lobby.upgrade_bytes = 0);
+        refused("lobby.connect_packet_size", |config| config.lobby.connect_packet_size = 0);
+        refused("lobby.rate", |config| config.lobby.rate = 0);
+        refused("lobby.burst", |config| config.lobby.burst = 0);
+        refused("lobby.addresses", |config| config.lobby.addresses = 0);
         assert_eq!(Config::default().check(), Ok(()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mqtt_codec::{Message, QoS};
 use mqtt_session::Time;
@@ -11,6 +11,7 @@ use super::local::is_local;
 use super::mail::{Mail, Mailbox};
 use super::router::{Generations, Retained, SessionKey, Subscriptions};
 use super::stats::{Counter, Counters};
+use super::strangers::{Budget, Strangers};
 use super::sweep::Sweep;
 use crate::config::Config;
 
@@ -42,7 +43,8 @@ pub struct Hub {
     /// Which slots of each shard have a connected client: a share group asks before it chooses.
     present: Box<[RwLock<Vec<bool>>]>,
     connections: AtomicUsize,
-    half_open: AtomicUsize,
+    strangers: Mutex<Strangers>,
+    lobby_bytes: Budget,
     /// The most clients that were connected at once.
     maximum: AtomicU64,
     stopping: AtomicBool,
@@ -66,7 +68,8 @@ impl Hub {
             counters: (0..shards).map(|_| Counters::default()).collect(),
             present: (0..shards).map(|_| RwLock::default()).collect(),
             connections: AtomicUsize::new(0),
-            half_open: AtomicUsize::new(0),
+            strangers: Mutex::new(Strangers::new(config.lobby.clone(), seed)),
+            lobby_bytes: Budget::new(config.lobby.bytes),
             maximum: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             config,
@@ -196,7 +199,11 @@ impl Hub {
 
     /// Takes a place among the connections; false if all are taken.
     pub fn take_connection(&self) -> bool {
-        take(&self.connections, self.config.limits.connections)
+        let free = self.connections.fetch_add(1, Ordering::Relaxed) < self.config.limits.connections;
+        if !free {
+            self.give_connection();
+        }
+        free
     }
 
     /// Gives a place among the connections back.
@@ -204,14 +211,14 @@ impl Hub {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Takes a place among the connections that have not sent CONNECT; false if all are taken.
-    pub fn take_half_open(&self) -> bool {
-        take(&self.half_open, self.config.limits.half_open)
+    /// The connections whose client is not known yet.
+    pub fn strangers(&self) -> MutexGuard<'_, Strangers> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a place among the connections that have not sent CONNECT back.
-    pub fn give_half_open(&self) {
-        self.half_open.fetch_sub(1, Ordering::Relaxed);
+    /// The memory that these may hold.
+    pub const fn lobby_bytes(&self) -> &Budget {
+        &self.lobby_bytes
     }
 
     /// Whether the broker is being shut down.
@@ -267,13 +274,4 @@ impl Hub {
         let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
         slots.get(key.slot as usize).copied().unwrap_or(false)
     }
-}
-
-/// Takes one of `limit` places; false if all are taken.
-fn take(taken: &AtomicUsize, limit: usize) -> bool {
-    let free = taken.fetch_add(1, Ordering::Relaxed) < limit;
-    if !free {
-        taken.fetch_sub(1, Ordering::Relaxed);
-    }
-    free
 }

@@ -4,7 +4,7 @@ use mqtt_codec::{
     ConnAck, Connect, DecodeError, DecodeErrorKind, Decoder, PacketRef, PacketType, ReasonCode, Version,
 };
 
-use crate::config::Limits;
+use crate::config::LobbyLimits;
 
 /// The longest client identifier of MQTT 3.1, in characters.
 const MAX_CLIENT_ID_V3_1: usize = 23;
@@ -60,7 +60,7 @@ pub enum RefusalReason {
 
 impl Lobby {
     /// For a connection that was just accepted.
-    pub const fn new(limits: &Limits) -> Self {
+    pub const fn new(limits: &LobbyLimits) -> Self {
         Self { decoder: Decoder::server(limits.connect_packet_size), unread: Vec::new() }
     }
 
@@ -91,6 +91,11 @@ impl Lobby {
         }
         let decoder = std::mem::replace(&mut self.decoder, Decoder::server(0));
         Verdict::Connect { connect, decoder, unread: unread.get(len..).unwrap_or_default().to_vec() }
+    }
+
+    /// Bytes of memory that wait for the rest of CONNECT.
+    pub const fn held(&self) -> usize {
+        self.unread.capacity()
     }
 }
 

@@ -27,6 +27,7 @@ pub mod router;
 mod shard;
 mod stats;
 mod store;
+mod strangers;
 mod subscribe;
 mod sweep;
 mod sys;
@@ -42,3 +43,6 @@ pub use output::Output;
 pub use shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 pub use stats::{Counter, Counters};
 pub use store::{MemoryStore, Record, Store};
+pub use strangers::{Budget, Departure, Guest, Limit, Stage, Strangers, Visit};
+#[cfg(feature = "net")]
+pub(crate) use timers::Timers;

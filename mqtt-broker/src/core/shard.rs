@@ -21,7 +21,7 @@ use super::timers::Timers;
 pub struct Slot(pub u32);
 
 /// A network connection, as the driver numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
 /// A connection that the shard has given up: to be flushed and closed.

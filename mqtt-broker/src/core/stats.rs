@@ -64,6 +64,42 @@ counters! {
     ClientsConnected "clients/accepted",
     /// Connections that were refused or gave up before CONNACK 0.
     ClientsRefused "clients/refused",
+    /// Of these, connections of an address that could not be remembered.
+    RefusedAddresses "clients/refused/addresses",
+    /// Of these, connections that would have held too much memory before CONNECT.
+    RefusedBytes "clients/refused/bytes",
+    /// Of these, connections for which there was no place.
+    RefusedConnections "clients/refused/connections",
+    /// Of these, connections of an address that had failed too often.
+    RefusedDelay "clients/refused/delay",
+    /// Of these, connections that found too many before CONNECT, or made room for another.
+    RefusedHalfOpen "clients/refused/half open",
+    /// Of these, connections that found too many of their address before CONNECT.
+    RefusedHalfOpenPerAddress "clients/refused/half open per address",
+    /// Of these, connections of an address that connected too often.
+    RefusedRate "clients/refused/rate",
+    /// Of these, connections that were late with the header of the PROXY protocol.
+    LateProxy "clients/refused/late/proxy",
+    /// Of these, connections that were late with the handshake of TLS.
+    LateTls "clients/refused/late/tls",
+    /// Of these, connections that were late with the opening handshake of WebSocket.
+    LateUpgrade "clients/refused/late/upgrade",
+    /// Of these, connections that were late with CONNECT.
+    LateConnect "clients/refused/late/connect",
+    /// Of these, connections that were late in all.
+    LateInAll "clients/refused/late/in all",
+    /// Of these, connections whose header of the PROXY protocol was too long.
+    LongProxy "clients/refused/long/proxy",
+    /// Of these, connections whose handshake of TLS was too long.
+    LongTls "clients/refused/long/tls",
+    /// Of these, connections whose opening handshake of WebSocket was too long.
+    LongUpgrade "clients/refused/long/upgrade",
+    /// Of these, connections whose CONNECT came in too many bytes.
+    LongConnect "clients/refused/long/connect",
+    /// Of these, connections whose bytes were no CONNECT.
+    RefusedMalformed "clients/refused/malformed",
+    /// Of these, connections whose CONNECT was refused.
+    RefusedConnect "clients/refused/connect",
     /// TLS handshakes that were completed.
     TlsHandshakes "tls/handshakes",
     /// Of these, those that went on with an earlier session and cost little.

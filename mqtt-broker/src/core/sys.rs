@@ -45,6 +45,10 @@ impl ShardCore {
             let retained = self.hub.retained();
             (retained.len() as u64, retained.bytes() as u64)
         };
+        let (half_open, addresses) = {
+            let strangers = self.hub.strangers();
+            (strangers.half_open() as u64, strangers.addresses() as u64)
+        };
         self.publish_sys_topic(now, "version", concat!("mqtt-broker ", env!("CARGO_PKG_VERSION")).to_owned());
         self.publish_sys_topic(now, "uptime", format!("{} seconds", now.since(Time::ZERO).as_secs()));
         let gauges = [
@@ -52,6 +56,9 @@ impl ShardCore {
             ("clients/disconnected", sessions.saturating_sub(connected)),
             ("clients/maximum", self.hub.maximum()),
             ("clients/total", sessions),
+            ("lobby/half open", half_open),
+            ("lobby/addresses", addresses),
+            ("lobby/bytes", self.hub.lobby_bytes().used() as u64),
             ("subscriptions/count", subscriptions),
             ("shared_subscriptions/count", shared),
             ("retained messages/count", retained),

@@ -8,43 +8,57 @@ use mqtt_session::Time;
 /// Entries that are not worth looking for those that are passed over.
 const SLACK: usize = 64;
 
-/// A heap of (deadline, slot). An entry whose slot has been re-armed or given away is passed over when it fires.
-#[derive(Debug, Default)]
-pub(super) struct Timers(BinaryHeap<Reverse<(Time, u32)>>);
+/// A heap of (deadline, key). An entry whose key has been re-armed or given away is passed over when it fires.
+#[derive(Debug)]
+pub(crate) struct Timers<K = u32>(BinaryHeap<Reverse<(Time, K)>>);
 
-impl Timers {
-    /// Notes `deadline` for a slot, unless `armed`, the deadline noted for it, is earlier.
-    pub(super) fn arm(&mut self, slot: u32, deadline: Option<Time>, armed: &mut Option<Time>) {
+impl<K: Ord> Default for Timers<K> {
+    fn default() -> Self {
+        Self(BinaryHeap::new())
+    }
+}
+
+impl<K: Copy + Ord> Timers<K> {
+    /// Notes `deadline` for a key, unless `armed`, the deadline noted for it, is earlier.
+    pub(crate) fn arm(&mut self, key: K, deadline: Option<Time>, armed: &mut Option<Time>) {
         let Some(deadline) = deadline else { return };
         if armed.is_none_or(|armed| deadline < armed) {
             *armed = Some(deadline);
-            self.0.push(Reverse((deadline, slot)));
+            self.0.push(Reverse((deadline, key)));
         }
     }
 
     /// Takes the next entry that is due.
-    pub(super) fn pop(&mut self, now: Time) -> Option<(Time, u32)> {
+    pub(crate) fn pop(&mut self, now: Time) -> Option<(Time, K)> {
         match self.0.peek() {
             Some(Reverse((deadline, _))) if *deadline <= now => self.0.pop().map(|Reverse(entry)| entry),
             _ => None,
         }
     }
 
-    /// Forgets entries that would be passed over, once they are more than those that `is_armed` for `live` slots.
-    pub(super) fn compact(&mut self, live: usize, mut is_armed: impl FnMut(u32, Time) -> bool) {
+    /// Forgets entries that would be passed over, once they are more than those that `is_armed` for `live` keys.
+    pub(crate) fn compact(&mut self, live: usize, mut is_armed: impl FnMut(K, Time) -> bool) {
         if self.0.len() <= 2 * live + SLACK {
             return;
         }
         let mut entries = std::mem::take(&mut self.0).into_vec();
-        entries.retain(|Reverse((deadline, slot))| is_armed(*slot, *deadline));
+        entries.retain(|Reverse((deadline, key))| is_armed(*key, *deadline));
         entries.sort_unstable();
         entries.dedup();
         entries.shrink_to_fit();
         self.0 = entries.into();
     }
 
+    /// Forgets the next entries as long as they would be passed over, so that nobody is woken for them.
+    #[cfg(feature = "net")]
+    pub(crate) fn trim(&mut self, mut is_armed: impl FnMut(K, Time) -> bool) {
+        while self.0.peek().is_some_and(|Reverse((deadline, key))| !is_armed(*key, *deadline)) {
+            self.0.pop();
+        }
+    }
+
     /// When the next entry is due.
-    pub(super) fn next(&self) -> Option<Time> {
+    pub(crate) fn next(&self) -> Option<Time> {
         self.0.peek().map(|Reverse((deadline, _))| *deadline)
     }
 }

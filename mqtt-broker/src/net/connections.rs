@@ -4,7 +4,7 @@ use mio::Token;
 use mqtt_session::Time;
 
 use super::stream::Stream;
-use crate::core::{ConnectionId, Lobby, Output, Slot};
+use crate::core::{ConnectionId, Lobby, Output, Slot, Visit};
 
 /// Tokens below this are listeners and the waker.
 pub(super) const FIRST_TOKEN: usize = 1 << 10;
@@ -29,16 +29,38 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) enum Place {
     /// CONNECT is awaited.
-    Lobby(Box<Lobby>),
+    Lobby(Box<Stranger>),
+    /// CONNECT is being handled.
+    Arriving,
     /// It belongs to a client.
     Client(Slot),
     /// It gets its last bytes, then what the peer sends is thrown away until the peer closes.
     Closing { output: Box<Output>, shut: bool },
 }
 
-impl Place {
-    pub(super) const fn is_lobby(&self) -> bool {
-        matches!(self, Self::Lobby(_))
+/// A connection whose client is not known yet.
+#[derive(Debug)]
+pub(super) struct Stranger {
+    pub(super) lobby: Lobby,
+    pub(super) visit: Visit,
+    /// The deadline that the timers hold for it.
+    pub(super) armed: Option<Time>,
+}
+
+impl Connection {
+    pub(super) const fn is_stranger(&self) -> bool {
+        matches!(self.place, Place::Lobby(_))
+    }
+
+    pub(super) const fn is_client(&self) -> bool {
+        matches!(self.place, Place::Client(_))
+    }
+
+    pub(super) fn stranger(&mut self) -> Option<&mut Stranger> {
+        match &mut self.place {
+            Place::Lobby(stranger) => Some(stranger),
+            _ => None,
+        }
     }
 }
 
@@ -107,8 +129,19 @@ impl Connections {
     /// Connections that have not sent CONNECT.
     pub(super) fn strangers(&self) -> Vec<ConnectionId> {
         let connections = self.entries.iter().flatten();
-        let strangers = connections.filter(|connection| connection.place.is_lobby());
+        let strangers = connections.filter(|connection| connection.is_stranger());
         strangers.map(|connection| connection.id).collect()
+    }
+
+    /// Whether there is such a connection, and its client is not known.
+    pub(super) fn is_stranger(&mut self, id: ConnectionId) -> bool {
+        self.get(id).is_some_and(|connection| connection.is_stranger())
+    }
+
+    /// Whether this is the deadline that timers hold for a stranger.
+    pub(super) fn is_armed(&mut self, id: ConnectionId, deadline: Time) -> bool {
+        let stranger = self.get(id).and_then(|connection| connection.stranger());
+        stranger.is_some_and(|stranger| stranger.armed == Some(deadline))
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -37,7 +37,7 @@ impl ShardLoop {
         }
         let stream = &mut connection.stream;
         match &mut connection.place {
-            Place::Lobby(_) => match stream.flush() {
+            Place::Lobby(_) | Place::Arriving => match stream.flush() {
                 Ok(()) => connection.writable = !stream.wants_write(),
                 Err(_) => self.drop_connection(now, id),
             },

@@ -9,48 +9,14 @@ use mqtt_session::Time;
 
 use super::connections::Place;
 use super::shard_loop::{Arrival, ShardLoop};
-use super::stream::Stream;
-use crate::core::{ConnectionId, Counter, Lobby, NewConnection, Output, Refusal, Verdict};
+use crate::core::{ConnectionId, Counter, Departure, NewConnection, Output, Refusal, RefusalReason, Verdict};
 
 impl ShardLoop {
-    /// Lets a new connection in, if there is a place for it.
-    pub(super) fn admit(&mut self, now: Time, stream: Stream) {
-        let limits = &self.shared.hub.config().limits;
-        if !self.take_places() {
-            if let Some(unsaid) = self.full_log.speak(now) {
-                let peer = stream.peer();
-                tracing::warn!(%peer, unsaid, "connection refused: the limit of connections is reached");
-            }
-            return self.count(Counter::ClientsRefused);
-        }
-        let deadline = now.after(limits.connect_timeout);
-        let lobby = Box::new(Lobby::new(limits));
-        let (id, token) = self.connections.insert(stream, Place::Lobby(lobby));
-        self.lobby_deadlines.push(deadline, id);
-        let Some(connection) = self.connections.get(id) else { return };
-        if let Err(error) = connection.stream.register(self.poll.registry(), token) {
-            tracing::warn!(%error, "connection not registered");
-            self.drop_connection(now, id);
-        }
-    }
-
-    fn take_places(&self) -> bool {
-        let hub = &self.shared.hub;
-        if !hub.take_half_open() {
-            return false;
-        }
-        let free = hub.take_connection();
-        if !free {
-            hub.give_half_open();
-        }
-        free
-    }
-
     /// Bytes of a stranger.
     pub(super) fn handle_lobby_bytes(&mut self, now: Time, id: ConnectionId, len: usize) {
         let Some(connection) = self.connections.get(id) else { return };
-        let Place::Lobby(lobby) = &mut connection.place else { return };
-        let verdict = lobby.handle_bytes(self.buffer.get(..len).unwrap_or_default());
+        let Some(stranger) = connection.stranger() else { return };
+        let verdict = stranger.lobby.handle_bytes(self.buffer.get(..len).unwrap_or_default());
         // what lies behind CONNECT is counted where it is handled
         let behind = if let Verdict::Connect { unread, .. } = &verdict { unread.len() } else { 0 };
         self.core.counters().add(Counter::BytesReceived, len.saturating_sub(behind) as u64);
@@ -58,9 +24,23 @@ impl ShardLoop {
             Verdict::More => {}
             Verdict::Connect { connect, decoder, unread } => self.welcome(now, id, connect, decoder, unread),
             Verdict::Refuse(refusal) => {
-                self.shared.hub.give_half_open();
+                self.depart(now, id, Departure::Failed);
                 self.refuse(now, id, refusal);
             }
+        }
+    }
+
+    /// Bytes of a stranger have come that did not make it a client.
+    pub(super) fn note_progress(&mut self, now: Time, id: ConnectionId, bytes: usize) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let (stage, layers) = (connection.stream.stage(), connection.stream.held());
+        let Some(stranger) = connection.stranger() else { return };
+        let hub = &self.shared.hub;
+        let held = layers + stranger.lobby.held();
+        let noted = stranger.visit.note_read(now, stage, bytes, &hub.config().lobby);
+        match noted.and_then(|()| stranger.visit.hold(held, hub.lobby_bytes())) {
+            Ok(()) => self.arm(id),
+            Err(limit) => self.turn_away(now, id, limit),
         }
     }
 
@@ -81,7 +61,7 @@ impl ShardLoop {
             connect.client_id = self.assign_id();
         }
         let home = self.shared.hub.home(&connect.client_id);
-        self.shared.hub.give_half_open();
+        self.depart(now, id, Departure::Accepted);
         if home == self.shard {
             return self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
         }
@@ -105,9 +85,7 @@ impl ShardLoop {
             return self.shared.hub.give_connection();
         }
         let Arrival { stream, connect, assigned, decoder, unread } = arrival;
-        let limits = &self.shared.hub.config().limits;
-        let lobby = Box::new(Lobby::new(limits));
-        let (id, token) = self.connections.insert(stream, Place::Lobby(lobby));
+        let (id, token) = self.connections.insert(stream, Place::Arriving);
         let registered = self
             .connections
             .get(id)
@@ -136,35 +114,20 @@ impl ShardLoop {
 
     fn refuse(&mut self, now: Time, id: ConnectionId, refusal: Refusal) {
         self.count(Counter::ClientsRefused);
-        if let Some(connection) = self.connections.get(id) {
-            tracing::info!(peer = %connection.stream.peer(), "connection refused: {}", refusal.reason);
+        let counter = match refusal.reason {
+            RefusalReason::Refused(_) => Counter::RefusedConnect,
+            _ => Counter::RefusedMalformed,
+        };
+        self.count(counter);
+        if let Some(unsaid) = self.failure_logs.speak(now, counter)
+            && let Some(connection) = self.connections.get(id)
+        {
+            let peer = connection.stream.peer();
+            tracing::info!(%peer, unsaid, "connection refused: {}", refusal.reason);
         }
         let mut output = Output::new(usize::MAX);
         mqtt_codec::Sink::put(&mut output, &refusal.reply);
         self.close(now, id, output);
-    }
-
-    /// Closes connections that are late with CONNECT, or with reading their last bytes.
-    pub(super) fn handle_deadlines(&mut self, now: Time) {
-        while let Some(id) = self.lobby_deadlines.pop(now) {
-            let late = self.connections.get(id).is_some_and(|connection| {
-                let late = matches!(connection.place, Place::Lobby(_));
-                if late {
-                    tracing::info!(peer = %connection.stream.peer(), "connection closed: no CONNECT in time");
-                }
-                late
-            });
-            if late {
-                self.drop_connection(now, id);
-            }
-        }
-        while let Some(id) = self.linger_deadlines.pop(now) {
-            self.drop_connection(now, id);
-        }
-        // most connections keep theirs, and nobody is woken for nothing
-        let connections = &mut self.connections;
-        self.lobby_deadlines.forget(|id| connections.get(id).is_none_or(|known| !known.place.is_lobby()));
-        self.linger_deadlines.forget(|id| connections.get(id).is_none());
     }
 
     /// A client identifier that nobody has and whose home is this shard, so that the connection need not move.
@@ -183,6 +146,10 @@ impl ShardLoop {
 
     /// Removes a connection at once, whatever it was.
     pub(super) fn drop_connection(&mut self, now: Time, id: ConnectionId) {
+        if self.connections.is_stranger(id) {
+            self.count(Counter::ClientsRefused);
+            self.depart(now, id, Departure::Gone);
+        }
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.shared.hub.give_connection();
         if connection.stream.has_last_words() {
@@ -190,16 +157,9 @@ impl ShardLoop {
             let _ = connection.stream.finish();
         }
         ignore(connection.stream.deregister(self.poll.registry()));
-        match connection.place {
-            Place::Lobby(_) => {
-                self.shared.hub.give_half_open();
-                self.count(Counter::ClientsRefused);
-            }
-            Place::Client(slot) => {
-                self.core.handle_closed(now, slot);
-                self.settle(now);
-            }
-            Place::Closing { .. } => {}
+        if let Place::Client(slot) = connection.place {
+            self.core.handle_closed(now, slot);
+            self.settle(now);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod connections;
+mod door;
 mod flush;
 mod handle;
 mod listen;

@@ -7,16 +7,20 @@ use mqtt_session::Time;
 use super::connections::Place;
 use super::shard_loop::ShardLoop;
 use super::stream::{Failure, Received};
-use crate::core::{ConnectionId, Counter, Output};
+use crate::core::{ConnectionId, Counter, Departure, Output};
 
 impl ShardLoop {
-    /// Has the next turn read from a connection.
+    /// Has the next turn read from a connection, or strangers' part of this one.
     pub(super) fn schedule(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get(id)
             && !connection.scheduled
         {
             connection.scheduled = true;
-            self.unread.push(id);
+            if connection.is_client() {
+                self.unread.push(id);
+            } else {
+                self.door.unread.push_back(id);
+            }
         }
     }
 
@@ -47,12 +51,16 @@ impl ShardLoop {
         }
         match connection.stream.read(&mut self.buffer) {
             Ok(received) => {
+                let is_stranger = connection.is_stranger();
                 // a short read means that the socket is empty, unless its end is still to be read
                 connection.readable = !received.end && (received.more || connection.read_closed);
                 if connection.readable {
                     self.schedule(id);
                 }
                 self.handle_received(now, id, received);
+                if is_stranger {
+                    self.note_progress(now, id, received.raw);
+                }
             }
             Err(Failure::Io(error)) => match error.kind() {
                 io::ErrorKind::WouldBlock => connection.readable = false,
@@ -79,11 +87,11 @@ impl ShardLoop {
         let peer = connection.stream.peer();
         match connection.place {
             Place::Lobby(_) => {
-                self.shared.hub.give_half_open();
                 self.count(Counter::ClientsRefused);
+                self.depart(now, id, Departure::Failed);
             }
             Place::Client(slot) => self.core.handle_closed(now, slot),
-            Place::Closing { .. } => {}
+            Place::Arriving | Place::Closing { .. } => {}
         }
         if let Some(counter) = failure.counter() {
             self.count(counter);
@@ -104,7 +112,7 @@ impl ShardLoop {
             }
             Place::Lobby(_) => self.handle_lobby_bytes(now, id, len),
             // nobody listens any more
-            Place::Closing { .. } => {}
+            Place::Arriving | Place::Closing { .. } => {}
         }
     }
 }

@@ -10,18 +10,15 @@ use mqtt_codec::{Connect, Decoder};
 use mqtt_session::Time;
 
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
-use super::seldom::{Seldom, SeldomEach};
-use super::stream::{Peer, Socket, Spare, Stream};
+use super::door::Door;
+use super::seldom::SeldomEach;
+use super::stream::{Spare, Stream};
 use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
 
 /// Events taken from one poll.
 const EVENTS: usize = 1_024;
 /// Bytes read at once, into a buffer that all connections of the shard share.
 const READ_BUFFER: usize = 64 << 10;
-/// How long accepting pauses when the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Connections accepted at once: clients are not to wait for a flood of strangers.
-const ACCEPTS: usize = 256;
 const WAKER: Token = Token(FIRST_TOKEN - 1);
 
 /// A connection on its way to the shard where its client lives.
@@ -50,23 +47,17 @@ pub(super) struct ShardLoop {
     pub(super) poll: Poll,
     pub(super) listeners: Vec<TcpListener>,
     pub(super) connections: Connections,
-    /// When connections must have sent CONNECT.
-    pub(super) lobby_deadlines: Deadlines,
+    pub(super) door: Door,
     /// When connections that are being closed are closed at the latest.
     pub(super) linger_deadlines: Deadlines,
-    /// Connections with bytes to read that this turn did not read.
+    /// Clients with bytes to read that this turn did not read.
     pub(super) unread: Vec<ConnectionId>,
     pub(super) buffer: Box<[u8]>,
     pub(super) spare: Spare,
     /// Connections whose layers have something to say to those of the peer.
     pub(super) answers: Vec<ConnectionId>,
     pub(super) assigned_ids: u64,
-    pub(super) full_log: Seldom,
     pub(super) failure_logs: SeldomEach<Counter>,
-    /// When accepting goes on that had to pause.
-    accept_at: Option<Time>,
-    /// Whether a listener may have more than were accepted at once.
-    accept_more: bool,
     /// When a broker that stops no longer waits for its clients.
     stop_at: Option<Time>,
 }
@@ -87,17 +78,14 @@ impl ShardLoop {
             poll,
             listeners,
             connections: Connections::default(),
-            lobby_deadlines: Deadlines::default(),
+            door: Door::default(),
             linger_deadlines: Deadlines::default(),
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
             spare: Spare::default(),
             answers: Vec::new(),
             assigned_ids: 0,
-            full_log: Seldom::default(),
             failure_logs: SeldomEach::default(),
-            accept_at: None,
-            accept_more: false,
             stop_at: None,
         })
     }
@@ -126,26 +114,27 @@ impl ShardLoop {
         for event in events {
             match event.token() {
                 WAKER => {}
-                Token(index) if index < FIRST_TOKEN => self.accept(now, index),
+                Token(index) if index < FIRST_TOKEN => self.door.accept = true,
                 token => self.handle_event(now, token, event),
             }
-        }
-        let due = self.accept_at.is_some_and(|at| at <= now);
-        if due {
-            self.accept_at = None;
-        }
-        if std::mem::take(&mut self.accept_more) || due {
-            (0..self.listeners.len()).for_each(|index| self.accept(now, index));
         }
         self.receive(now);
         self.core.handle_mail(now);
         self.core.handle_timeout(now);
-        self.handle_deadlines(now);
+        self.end_turn(now);
+        // clients come first, and then wait for no more strangers than one turn serves
+        self.serve_strangers(now);
+        if self.core.has_work() || !self.answers.is_empty() {
+            self.end_turn(now);
+        }
+        self.log();
+    }
+
+    fn end_turn(&mut self, now: Time) {
         self.core.end_turn(now);
         self.settle(now);
         self.flush(now);
         self.settle(now);
-        self.log();
     }
 
     fn handle_event(&mut self, now: Time, token: Token, event: &mio::event::Event) {
@@ -156,38 +145,17 @@ impl ShardLoop {
             connection.readable = true;
         }
         let readable = connection.readable && !connection.scheduled;
+        let is_client = connection.is_client();
         // every event says that a socket can be written to, also those of reading
         if event.is_writable() && !connection.writable {
             connection.writable = true;
             self.write(now, id);
         }
-        if readable {
-            self.read(now, id);
+        match readable {
+            true if is_client => self.read(now, id),
+            true => self.schedule(id),
+            false => {}
         }
-    }
-
-    /// Takes in connections that wait, up to [`ACCEPTS`].
-    fn accept(&mut self, now: Time, index: usize) {
-        if self.shared.hub.is_stopping() || self.accept_at.is_some() {
-            return;
-        }
-        for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(index) else { return };
-            match listener.accept() {
-                Ok((socket, address)) => {
-                    self.admit(now, Stream::new(Socket::Tcp(socket), Peer::Address(address), None));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
-                Err(error) => {
-                    let advice = if is_out_of_files(&error) { "; raise the limit of open files" } else { "" };
-                    tracing::warn!(%error, "no connection can be accepted{advice}");
-                    self.accept_at = Some(now.after(ACCEPT_PAUSE));
-                    return;
-                }
-            }
-        }
-        self.accept_more = true;
     }
 
     /// Takes connections that other shards have sent here.
@@ -215,17 +183,12 @@ impl ShardLoop {
     /// How long the next poll may wait.
     fn timeout(&self, now: Time) -> Option<Duration> {
         // the shard that ends a congestion wakes the others
-        let more = self.core.has_work() || self.accept_more;
+        let more = self.core.has_work() || self.door.has_work();
         if more || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
             return Some(Duration::ZERO);
         }
-        let deadlines = [
-            self.core.poll_timeout(),
-            self.lobby_deadlines.next(),
-            self.linger_deadlines.next(),
-            self.accept_at,
-            self.stop_at,
-        ];
+        let deadlines =
+            [self.core.poll_timeout(), self.door.next_deadline(), self.linger_deadlines.next(), self.stop_at];
         deadlines.into_iter().flatten().min().map(|deadline| round_up(deadline.since(now)))
     }
 
@@ -262,18 +225,7 @@ impl Drop for ShardLoop {
     }
 }
 
-/// Whether others can still be accepted.
-fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
-}
-
 /// Poll has a resolution of milliseconds and rounds down: a deadline would be polled for in a busy loop.
 fn round_up(wait: Duration) -> Duration {
     Duration::from_millis(u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
-}
-
-/// EMFILE and ENFILE, which have no kind of their own.
-fn is_out_of_files(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24))
 }

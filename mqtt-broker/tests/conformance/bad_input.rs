@@ -139,7 +139,7 @@ fn every_packet_cut_short_and_every_byte_of_it_changed_disturb_nobody() {
 
 #[test]
 fn a_client_that_says_nothing_is_gone_after_the_connect_timeout() {
-    let broker = TestBroker::with(|config| config.limits.connect_timeout = Duration::from_millis(100));
+    let broker = TestBroker::with(|config| config.lobby.connect_timeout = Duration::from_millis(100));
     let witness = Witness::new(&broker);
     let mut silent = broker.open(V5);
     // the first bytes of a CONNECT do not help
@@ -154,7 +154,7 @@ fn a_client_that_says_nothing_is_gone_after_the_connect_timeout() {
 #[test]
 fn what_does_not_begin_with_connect_ends_at_once() {
     // at once, not when it is late
-    let broker = TestBroker::with(|config| config.limits.connect_timeout = Duration::from_secs(3_600));
+    let broker = TestBroker::with(|config| config.lobby.connect_timeout = Duration::from_secs(3_600));
     for version in ALL {
         for text in [
             "C0:",

@@ -121,7 +121,7 @@ impl Sim {
         Packet::Connect(connect).encode(version, &mut bytes).unwrap();
         bytes.extend_from_slice(behind);
         let Verdict::Connect { connect, decoder, unread } =
-            Lobby::new(&self.hub.config().limits).handle_bytes(&bytes)
+            Lobby::new(&self.hub.config().lobby).handle_bytes(&bytes)
         else {
             panic!("CONNECT is refused");
         };

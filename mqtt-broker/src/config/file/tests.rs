@@ -28,6 +28,7 @@ fn the_example_names_every_setting() {
             "false" => "true",
             "\"drop-newest\"" => "\"drop-oldest\"",
             "\"tcp://127.0.0.1:1883\"" => "\"tcp://127.0.0.1:1\"",
+            _ if value.starts_with('[') => "[]",
             _ => "77",
         };
         let config: Config = format!("{table}\n{name} = {other}\n").parse().expect(line);
@@ -35,8 +36,8 @@ fn the_example_names_every_setting() {
         settings += 1;
     }
     // A setting that is missing from the example: the error for an unknown one counts them.
-    let known = ["x = 1", "[limits]\nx = 1", "[session]\nx = 1", "[session.queue]\nx = 1"];
-    let tables_and_listener = 4;
+    let known = ["x = 1", "[limits]\nx = 1", "[lobby]\nx = 1", "[session]\nx = 1", "[session.queue]\nx = 1"];
+    let tables_and_listener = 5;
     let names: usize = known.map(|text| error(text).matches('`').count() / 2 - 1).iter().sum();
     assert_eq!(settings, names - tables_and_listener + 1);
 }
@@ -49,8 +50,9 @@ fn an_empty_text_says_the_defaults() {
 #[test]
 fn quantities_may_be_numbers_or_have_units() {
     let text = "sys_interval = 'off'
-        [limits]
+        [lobby]
         connect_timeout = 3
+        [limits]
         linger = '250ms'
         output = 4096
         [session]
@@ -60,7 +62,7 @@ fn quantities_may_be_numbers_or_have_units() {
         maximum_packet_size = '64KiB'";
     let config: Config = text.parse().expect("a configuration");
     assert_eq!(config.sys_interval, Duration::ZERO);
-    assert_eq!(config.limits.connect_timeout, Duration::from_secs(3));
+    assert_eq!(config.lobby.connect_timeout, Duration::from_secs(3));
     assert_eq!(config.limits.linger, Duration::from_millis(250));
     assert_eq!(config.limits.output, 4096);
     assert_eq!(config.session.session_expiry_maximum, 604_800);
@@ -82,6 +84,7 @@ fn mistakes_are_told_with_their_line() {
     for (text, start) in [
         ("\nshard = 1", "line 2: unknown field `shard`, expected one of `listener`, `allow_anonymous`"),
         ("[limits]\n\nconections = 1", "line 3: unknown field `conections`, expected one of `connections`"),
+        ("[lobby]\nexempt = ['10.0.0.1/8']", "line 2: \"10.0.0.1/8\" is no range of addresses: write"),
         ("[session]\nqueue = { message = 1 }", "line 2: unknown field `message`"),
         ("[session]\nstore = true", "line 2: unknown field `store`"),
         ("[[listener]]\nadress = ''", "line 2: unknown field `adress`, expected `address`"),

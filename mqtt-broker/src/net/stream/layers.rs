@@ -6,7 +6,8 @@ use super::failure::Failure;
 use super::socket::{Peer, Socket};
 use super::tls::Tls;
 use super::unsent::Unsent;
-use super::{Received, Spare, Stage};
+use super::{Received, Spare};
+use crate::core::Stage;
 
 /// Bytes of MQTT that become ciphertext or frames at once. What of them the socket does not take stays with the
 /// connection.
@@ -46,7 +47,7 @@ impl Layers {
         let (plain, raw) = buffer.split_at_mut(start);
         let (held, room) = raw.split_at_mut(self.unread.len().min(raw.len()));
         let len = socket.read(room).map_err(Failure::Io)?;
-        let mut received = Received { len: 0, more: len > 0 && len == room.len(), end: len == 0 };
+        let mut received = Received { raw: len, len: 0, more: len > 0 && len == room.len(), end: len == 0 };
         if self.phase == Phase::Failed {
             return Ok(received);
         }
@@ -141,6 +142,12 @@ impl Layers {
 
     pub(super) fn wants_write(&self) -> bool {
         !self.unsent.is_empty()
+    }
+
+    /// Bytes of memory, those of the handshake by experience.
+    pub(super) fn held(&self) -> usize {
+        let tls = if self.tls.is_some() { Tls::HELD } else { 0 };
+        size_of::<Self>() + tls + self.unread.capacity() + self.unsent.held()
     }
 
     pub(super) fn stage(&self) -> Stage {

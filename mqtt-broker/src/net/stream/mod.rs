@@ -34,6 +34,8 @@ pub(super) use socket::{Peer, Socket};
 #[allow(unused_imports, reason = "the listeners that make streams with layers come next")]
 pub(super) use tls::Tls;
 
+use crate::core::Stage;
+
 /// The transport of a connection.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -42,18 +44,11 @@ pub(super) struct Stream {
     layers: Option<Box<Layers>>,
 }
 
-/// How far a stream has come: what its next bytes belong to. A transport has those of its layers, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// The TLS handshake.
-    Tls,
-    /// MQTT, which begins with CONNECT.
-    Connect,
-}
-
 /// What came of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Received {
+    /// Bytes of the socket, whatever they were.
+    pub(super) raw: usize,
     /// Bytes of MQTT, at the front of the buffer. With layers there may be none although something was read.
     pub(super) len: usize,
     /// Whether more may be there to be read now.
@@ -88,7 +83,7 @@ impl Stream {
         match &mut self.layers {
             None => {
                 let len = self.socket.read(buffer).map_err(Failure::Io)?;
-                Ok(Received { len, more: len == buffer.len(), end: len == 0 })
+                Ok(Received { raw: len, len, more: len == buffer.len(), end: len == 0 })
             }
             Some(layers) => layers.read(&mut self.socket, &mut self.peer, buffer),
         }
@@ -129,8 +124,14 @@ impl Stream {
         self.layers.is_some()
     }
 
+    /// What the next bytes belong to.
     pub(super) fn stage(&self) -> Stage {
         self.layers.as_ref().map_or(Stage::Connect, |layers| layers.stage())
+    }
+
+    /// Bytes of memory that the layers hold.
+    pub(super) fn held(&self) -> usize {
+        self.layers.as_ref().map_or(0, |layers| layers.held())
     }
 
     /// The other end: of the socket, or what a trusted proxy says.

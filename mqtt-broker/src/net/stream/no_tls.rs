@@ -15,6 +15,8 @@ pub(super) struct Opened {
 }
 
 impl Tls {
+    pub(super) const HELD: usize = 0;
+
     pub(super) const fn open(
         &mut self,
         _: &mut [u8],

@@ -33,6 +33,9 @@ pub(super) struct Opened {
 }
 
 impl Tls {
+    /// Bytes of memory of one connection, by experience: rustls does not tell.
+    pub(super) const HELD: usize = 12 << 10;
+
     pub(in crate::net) fn new(config: &Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         UnbufferedServerConnection::new(Arc::clone(config)).map(|connection| Self(Box::new(connection)))
     }

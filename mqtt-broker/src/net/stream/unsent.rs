@@ -24,6 +24,11 @@ impl Unsent {
         self.blocked
     }
 
+    /// Bytes of memory.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Where more can be appended.
     pub(super) const fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

@@ -44,7 +44,7 @@ impl World {
     #[track_caller]
     pub(crate) fn connect(&mut self, version: Version, connect: &str, connack: &str) -> PeerId {
         let bytes = wire::bytes(version, connect);
-        let verdict = Lobby::new(&self.core.hub().config().limits).handle_bytes(&bytes);
+        let verdict = Lobby::new(&self.core.hub().config().lobby).handle_bytes(&bytes);
         let Verdict::Connect { connect, decoder, unread } = verdict else { panic!("{verdict:?}") };
         let id = PeerId(self.peers.len());
         let connection = ConnectionId(id.0 as u64);

@@ -1,0 +1,54 @@
+//! The table `[lobby]`.
+
+use std::time::Duration;
+
+use serde::de::{self, Deserialize, Deserializer};
+
+use super::{duration, size};
+use crate::config::{LobbyLimits, Network};
+
+#[derive(serde::Deserialize)]
+#[serde(remote = "LobbyLimits", default = "LobbyLimits::default", deny_unknown_fields)]
+pub(super) struct LobbyTable {
+    half_open: usize,
+    half_open_per_address: usize,
+    #[serde(deserialize_with = "size")]
+    bytes: usize,
+    #[serde(deserialize_with = "duration")]
+    timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    proxy_timeout: Duration,
+    #[serde(deserialize_with = "size")]
+    proxy_bytes: usize,
+    #[serde(deserialize_with = "duration")]
+    tls_timeout: Duration,
+    #[serde(deserialize_with = "size")]
+    tls_bytes: usize,
+    #[serde(deserialize_with = "duration")]
+    upgrade_timeout: Duration,
+    #[serde(deserialize_with = "size")]
+    upgrade_bytes: usize,
+    #[serde(deserialize_with = "duration")]
+    connect_timeout: Duration,
+    #[serde(deserialize_with = "size")]
+    connect_packet_size: u32,
+    rate: u32,
+    burst: u32,
+    failures: u32,
+    #[serde(deserialize_with = "duration")]
+    failure_recovery: Duration,
+    #[serde(deserialize_with = "duration")]
+    delay: Duration,
+    #[serde(deserialize_with = "duration")]
+    delay_maximum: Duration,
+    addresses: usize,
+    ipv4_prefix: u8,
+    ipv6_prefix: u8,
+    #[serde(deserialize_with = "networks")]
+    exempt: Vec<Network>,
+}
+
+fn networks<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Network>, D::Error> {
+    let texts = Vec::<String>::deserialize(input)?;
+    texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
+}

@@ -1,0 +1,256 @@
+//! The door: who is let in as a stranger, who has to go again, and how much of a turn strangers get.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use mqtt_session::Time;
+
+use super::connections::{Place, Stranger};
+use super::shard_loop::ShardLoop;
+use super::stream::{Peer, Socket, Stream};
+use crate::core::{ConnectionId, Counter, Departure, Limit, Lobby, Stage, Timers, Visit};
+
+/// Connections accepted in a turn: clients are not to wait for a flood of strangers.
+const ACCEPTS: usize = 64;
+/// Strangers read from, and strangers sent away for being late, in a turn.
+const VISITS: usize = 64;
+/// As how many visits a read counts that may take a step of a TLS handshake.
+const HANDSHAKE: usize = 8;
+/// How long accepting pauses when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a stranger gets whose time is over while its bytes wait for the broker.
+const GRACE: Duration = Duration::from_secs(1);
+/// Entries that are not worth looking for those that are passed over.
+const SLACK: usize = 64;
+
+/// What a shard knows of its strangers besides their connections.
+#[derive(Debug, Default)]
+pub(super) struct Door {
+    /// When strangers have to be further.
+    deadlines: Timers<ConnectionId>,
+    /// Strangers in the order in which they came; those that are none any more are passed over.
+    waiting: VecDeque<(Time, ConnectionId)>,
+    /// Connections without a client that have something to be read.
+    pub(super) unread: VecDeque<ConnectionId>,
+    /// When accepting goes on that had to pause.
+    pub(super) accept_at: Option<Time>,
+    /// Whether listeners may have connections.
+    pub(super) accept: bool,
+}
+
+impl Door {
+    pub(super) fn has_work(&self) -> bool {
+        self.accept || !self.unread.is_empty()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        [self.deadlines.next(), self.accept_at].into_iter().flatten().min()
+    }
+}
+
+impl ShardLoop {
+    /// What connections without a client get of a turn, after everybody else has had theirs.
+    pub(super) fn serve_strangers(&mut self, now: Time) {
+        let mut visits = 0;
+        while visits < VISITS
+            && let Some(id) = self.door.unread.pop_front()
+        {
+            let Some(connection) = self.connections.get(id) else { continue };
+            visits += if connection.stream.stage() == Stage::Tls { HANDSHAKE } else { 1 };
+            connection.scheduled = false;
+            self.read(now, id);
+        }
+        self.send_away_late(now);
+        let due = self.door.accept_at.is_some_and(|at| at <= now);
+        if due {
+            self.door.accept_at = None;
+        }
+        if std::mem::take(&mut self.door.accept) || due {
+            for index in 0..self.listeners.len() {
+                self.door.accept |= self.accept(now, index);
+            }
+        }
+    }
+
+    /// Takes in connections that wait at a listener, up to [`ACCEPTS`]. Returns whether there may be more.
+    fn accept(&mut self, now: Time, index: usize) -> bool {
+        if self.shared.hub.is_stopping() || self.door.accept_at.is_some() {
+            return false;
+        }
+        for _ in 0..ACCEPTS {
+            let Some(listener) = self.listeners.get(index) else { return false };
+            match listener.accept() {
+                Ok((socket, address)) => {
+                    self.admit(now, Stream::new(Socket::Tcp(socket), Peer::Address(address), None));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
+                Err(error) if is_out_of_files(&error) && self.has_waited(now) && self.evict(now) => {}
+                Err(error) => {
+                    let advice = if is_out_of_files(&error) { "; raise the limit of open files" } else { "" };
+                    tracing::warn!(%error, "no connection can be accepted{advice}");
+                    self.door.accept_at = Some(now.after(ACCEPT_PAUSE));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Lets a new connection in, if there is a place for it.
+    fn admit(&mut self, now: Time, stream: Stream) {
+        let hub = &self.shared.hub;
+        if !hub.take_connection() {
+            return self.refuse_entry(now, &stream, Limit::Connections);
+        }
+        let address = stream.peer().ip();
+        let mut admitted = hub.strangers().admit(now, address);
+        if let Err(Limit::HalfOpen) = admitted
+            && self.evict(now)
+        {
+            admitted = self.shared.hub.strangers().admit(now, address);
+        }
+        let guest = match admitted {
+            Ok(guest) => guest,
+            Err(limit) => {
+                self.shared.hub.give_connection();
+                return self.refuse_entry(now, &stream, limit);
+            }
+        };
+        let limits = &self.shared.hub.config().lobby;
+        let visit = Visit::new(now, guest, stream.stage(), limits);
+        let stranger = Stranger { lobby: Lobby::new(limits), visit, armed: None };
+        let (id, token) = self.connections.insert(stream, Place::Lobby(Box::new(stranger)));
+        self.wait_for(now, id);
+        let Some(connection) = self.connections.get(id) else { return };
+        if let Err(error) = connection.stream.register(self.poll.registry(), token) {
+            tracing::warn!(%error, "connection not registered");
+            return self.drop_connection(now, id);
+        }
+        self.note_progress(now, id, 0);
+    }
+
+    fn wait_for(&mut self, now: Time, id: ConnectionId) {
+        let Self { connections, door, .. } = self;
+        door.waiting.push_back((now, id));
+        if door.waiting.len() > 2 * connections.len() + SLACK {
+            door.waiting.retain(|&(_, id)| connections.is_stranger(id));
+        }
+        self.arm(id);
+    }
+
+    /// Sees to it that a stranger is looked at when its time is over.
+    pub(super) fn arm(&mut self, id: ConnectionId) {
+        let Self { connections, door, .. } = self;
+        let Some(stranger) = connections.get(id).and_then(|known| known.stranger()) else { return };
+        door.deadlines.arm(id, Some(stranger.visit.deadline()), &mut stranger.armed);
+        let live = connections.len();
+        door.deadlines.compact(live, |id, deadline| connections.is_armed(id, deadline));
+    }
+
+    /// A connection that has no place here yet.
+    fn refuse_entry(&mut self, now: Time, stream: &Stream, limit: Limit) {
+        self.count(Counter::ClientsRefused);
+        self.count(limit.counter());
+        self.log_refusal(now, stream.peer(), limit);
+    }
+
+    /// Ends the connection of a stranger that has reached a limit.
+    pub(super) fn turn_away(&mut self, now: Time, id: ConnectionId, limit: Limit) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let peer = connection.stream.peer();
+        self.count(Counter::ClientsRefused);
+        self.count(limit.counter());
+        self.log_refusal(now, peer, limit);
+        self.depart(now, id, if limit.is_failure() { Departure::Failed } else { Departure::Gone });
+        self.drop_connection(now, id);
+    }
+
+    /// Gives back what a stranger had as such.
+    pub(super) fn depart(&mut self, now: Time, id: ConnectionId, departure: Departure) {
+        let Some(connection) = self.connections.get(id).filter(|known| known.is_stranger()) else { return };
+        if let Place::Lobby(stranger) = std::mem::replace(&mut connection.place, Place::Arriving) {
+            let hub = &self.shared.hub;
+            let guest = stranger.visit.end(hub.lobby_bytes());
+            hub.strangers().leave(now, guest, departure);
+        }
+    }
+
+    /// The stranger that has waited longest makes room; false if there is none.
+    fn evict(&mut self, now: Time) -> bool {
+        while let Some((_, id)) = self.door.waiting.pop_front() {
+            if self.connections.is_stranger(id) {
+                self.turn_away(now, id, Limit::HalfOpen);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the stranger that has waited longest had a turn in which to say something.
+    fn has_waited(&mut self, now: Time) -> bool {
+        self.forget_known();
+        self.door.waiting.front().is_some_and(|&(came, id)| {
+            came < now && self.connections.get(id).is_some_and(|stranger| !stranger.scheduled)
+        })
+    }
+
+    /// Forgets those at the front of the row that are no strangers any more.
+    fn forget_known(&mut self) {
+        let Self { connections, door, .. } = self;
+        while door.waiting.front().is_some_and(|&(_, id)| !connections.is_stranger(id)) {
+            door.waiting.pop_front();
+        }
+    }
+
+    /// Ends the connections of strangers whose time is over, and of those that do not read their last bytes.
+    fn send_away_late(&mut self, now: Time) {
+        for _ in 0..VISITS {
+            let Some((deadline, id)) = self.door.deadlines.pop(now) else { break };
+            let Some(connection) = self.connections.get(id) else { continue };
+            let is_unread = connection.scheduled;
+            let Some(stranger) = connection.stranger().filter(|known| known.armed == Some(deadline)) else {
+                continue;
+            };
+            stranger.armed = None;
+            if is_unread {
+                stranger.visit.extend(now, GRACE);
+            }
+            match stranger.visit.overdue(now) {
+                Some(limit) => self.turn_away(now, id, limit),
+                None => self.arm(id),
+            }
+        }
+        for _ in 0..VISITS {
+            let Some(id) = self.linger_deadlines.pop(now) else { break };
+            self.drop_connection(now, id);
+        }
+        // most connections keep theirs, and nobody is woken for nothing
+        let Self { connections, door, .. } = self;
+        door.deadlines.trim(|id, deadline| connections.is_armed(id, deadline));
+        self.linger_deadlines.forget(|id| connections.get(id).is_none());
+        self.forget_known();
+    }
+
+    fn log_refusal(&mut self, now: Time, peer: Peer, limit: Limit) {
+        let Some(unsaid) = self.failure_logs.speak(now, limit.counter()) else { return };
+        let setting = limit.setting();
+        if limit.is_failure() {
+            tracing::info!(%peer, unsaid, "connection refused: {limit}; raise {setting} to allow more");
+        } else {
+            tracing::warn!(%peer, unsaid, "connection refused: {limit}; raise {setting} to allow more");
+        }
+    }
+}
+
+/// Whether others can still be accepted.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+/// EMFILE and ENFILE, which have no kind of their own.
+fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
