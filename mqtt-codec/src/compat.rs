@@ -28,6 +28,8 @@ macro_rules! compat {
         /// # Ok::<(), mqtt_codec::DecodeError>(())
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
         pub struct Compat {
             $($(#[$doc])* pub $name: bool,)*
         }

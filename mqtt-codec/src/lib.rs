@@ -157,8 +157,12 @@
 //!
 //! # Features
 //!
-//! `std` (default) only turns on `std` in the dependencies; without it the crate needs `alloc`. `arbitrary` makes
-//! valid packets from random bytes, for tests of what is built on this crate.
+//! * `std` (default) only turns on `std` in the dependencies; without it the crate needs `alloc`.
+//! * `arbitrary` makes valid packets from random bytes, for tests of what is built on this crate.
+//! * `serde` serialises owned packets and the small types. What comes back holds what its type promises: a [`Topic`]
+//!   is a Topic Name. Binary data is a string in JSON if it is UTF-8 and `{"hex": "00FF"}` if not, and bytes in compact
+//!   formats. Passwords are written as they are, other than in `Debug`. The topic that a PUBLISH leaves to an alias
+//!   does not come back: it means something on one connection only.
 //!
 //! # Where to read next
 //!
@@ -186,6 +190,8 @@ mod packet;
 mod property;
 mod read;
 mod reason;
+#[cfg(feature = "serde")]
+mod serialize;
 mod statement;
 mod streaming;
 mod topic;

@@ -77,6 +77,8 @@ pub(crate) enum Property<'a> {
 /// Payload Format Indicator: what the publisher says of the payload. Nobody on the way checks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum PayloadFormat {
     /// Bytes of any kind.
     Unspecified = 0,

@@ -35,6 +35,7 @@ impl QoS {
 
 /// Packet Identifier: names an exchange of QoS 1, QoS 2, SUBSCRIBE or UNSUBSCRIBE; never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
@@ -95,6 +96,7 @@ impl SubscriptionId {
 
 /// A span of time as the wire has it: whole seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seconds(pub u32);
 
 impl Seconds {

@@ -5,12 +5,16 @@ use core::fmt;
 /// A version of MQTT, with its protocol level as the discriminant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Version {
     /// MQTT 3.1, protocol name `MQIsdp`.
+    #[cfg_attr(feature = "serde", serde(rename = "3.1"))]
     V3_1 = 3,
     /// MQTT 3.1.1.
+    #[cfg_attr(feature = "serde", serde(rename = "3.1.1"))]
     V3_1_1 = 4,
     /// MQTT 5.0.
+    #[cfg_attr(feature = "serde", serde(rename = "5.0"))]
     V5 = 5,
 }
 
@@ -56,6 +60,8 @@ impl fmt::Display for Version {
 
 /// Which side of a connection reads a packet. A few rules hold for one side only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Role {
     /// The reader is a client: the packet was sent by a server.
     Client,

@@ -220,7 +220,7 @@ fn holds(packet: &PacketRef<'_>, version: Version) -> std::result::Result<(), Te
 }
 
 proptest! {
-    #![proptest_config(support::seeded(4000))]
+    #![proptest_config(support::seeded(2000))]
 
     #[test]
     fn a_view_put_together_by_hand_is_accepted_by_the_peer_or_refused_here(

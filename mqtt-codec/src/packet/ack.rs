@@ -16,6 +16,7 @@ use crate::write::{self, Layout, Sink};
 
 /// An acknowledgement with storage of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ack {
     /// The exchange.
     pub id: PacketId,
@@ -47,6 +48,8 @@ impl Ack {
 
 /// What 5.0 can add to an acknowledgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct AckProperties {
     /// Reason String, for people.
     pub reason_string: Option<Text>,

@@ -19,12 +19,14 @@ use crate::write::{self, Layout, Sink};
 
 /// An AUTH with storage of its own.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Auth {
     /// Success, Continue authentication or Re-authenticate.
     pub reason: ReasonCode,
     /// The method of the whole exchange, which every AUTH names.
     pub method: Text,
     /// What the method says in this step.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::serialize::optional_binary"))]
     pub data: Option<Bytes>,
     /// Reason String, for people.
     pub reason_string: Option<Text>,

@@ -20,6 +20,7 @@ use crate::write::{self, Layout, Sink};
 
 /// A CONNACK with storage of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnAck {
     /// Whether the server goes on with a session that it had. Does not exist in 3.1.
     pub session_present: bool,
@@ -75,9 +76,12 @@ macro_rules! connack_properties {
     ($($(#[$doc:meta])* $name:ident: $owned:ty | $view:ty, $convert:expr, $own:expr;)*) => {
         /// What a server of 5.0 can add to CONNACK. `None` leaves a property out and means its default.
         #[derive(Clone, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", serde(default))]
         pub struct ConnAckProperties {
             $($(#[$doc])* pub $name: Option<$owned>,)*
             /// The last step of that method.
+            #[cfg_attr(feature = "serde", serde(with = "crate::serialize::optional_binary"))]
             pub authentication_data: Option<Bytes>,
             /// User Properties in their order.
             pub user_properties: Vec<(Text, Text)>,

@@ -28,6 +28,7 @@ const USER_NAME: u8 = 0x80;
 
 /// A CONNECT with storage of its own.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Connect {
     /// The version that the client speaks.
     pub version: Version,
@@ -42,6 +43,7 @@ pub struct Connect {
     /// User Name.
     pub user_name: Option<Text>,
     /// Password: any bytes.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::serialize::optional_binary"))]
     pub password: Option<Bytes>,
     /// What 5.0 can add.
     pub properties: ConnectProperties,
@@ -85,6 +87,7 @@ impl fmt::Debug for Connect {
 
 /// A Will: the message that the server publishes for a client that is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Will {
     /// Topic, payload and properties.
     pub message: Arc<Message>,

@@ -18,6 +18,8 @@ use crate::write::Sink;
 
 /// What a client of 5.0 can add to CONNECT. `None` leaves a property out and means its default.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct ConnectProperties {
     /// How long the session outlives the connection. Default 0.
     pub session_expiry: Option<Seconds>,
@@ -34,6 +36,7 @@ pub struct ConnectProperties {
     /// The method of enhanced authentication.
     pub authentication_method: Option<Text>,
     /// The first step of that method.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serialize::optional_binary"))]
     pub authentication_data: Option<Bytes>,
     /// User Properties in their order.
     pub user_properties: Vec<(Text, Text)>,

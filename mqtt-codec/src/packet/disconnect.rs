@@ -17,6 +17,8 @@ use crate::write::{self, Layout, Sink};
 
 /// A DISCONNECT with storage of its own. In 3.x it has no content and only clients send it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Disconnect {
     /// Why the connection ends. Success stands for Normal disconnection.
     pub reason: ReasonCode,

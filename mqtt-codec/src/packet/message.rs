@@ -17,10 +17,12 @@ use crate::write::Sink;
 
 /// An Application Message: what the publisher said and every subscriber receives unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Message {
     /// The Topic Name.
     pub topic: Topic,
     /// The payload, which nobody on the way looks into.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serialize::binary"))]
     pub payload: Bytes,
     /// What 5.0 can add; `None` if nothing was.
     pub properties: Option<Box<MessageProperties>>,
@@ -50,6 +52,8 @@ impl Message {
 
 /// Properties of a [`Message`] that travel from publisher to subscriber.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct MessageProperties {
     /// What the payload is said to be; `None` if the publisher said nothing.
     pub payload_format: Option<PayloadFormat>,
@@ -58,6 +62,7 @@ pub struct MessageProperties {
     /// Where a response is expected.
     pub response_topic: Option<Topic>,
     /// What a response repeats, so that the requester knows its request.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serialize::optional_binary"))]
     pub correlation_data: Option<Bytes>,
     /// User Properties in their order.
     pub user_properties: Vec<(Text, Text)>,

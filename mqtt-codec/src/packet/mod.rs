@@ -76,6 +76,7 @@ macro_rules! packets {
         /// A packet with storage of its own.
         #[derive(Clone, Debug, PartialEq)]
         #[expect(missing_docs, reason = "the variants are the packet types")]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub enum Packet {
             $($name($owned),)*
             PingReq,

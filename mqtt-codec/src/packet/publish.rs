@@ -18,6 +18,8 @@ use crate::write::{self, Layout, Length, MAX_REMAINING_LENGTH, Sink, fixed_heade
 
 /// QoS, Packet Identifier and DUP of a PUBLISH: no identifier and no DUP at QoS 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Delivery {
     /// QoS 0.
     AtMostOnce,
@@ -66,6 +68,7 @@ impl Delivery {
 
 /// A PUBLISH with storage of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Publish {
     /// The message, shared by all hops.
     pub message: Arc<Message>,

@@ -19,6 +19,7 @@ macro_rules! list_ack {
     ($(#[$doc:meta])* $owned:ident, $(#[$view_doc:meta])* $view:ident, $packet_type:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub struct $owned {
             /// The exchange.
             pub id: PacketId,

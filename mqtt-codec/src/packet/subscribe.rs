@@ -16,6 +16,8 @@ use crate::write::{self, Layout, Sink};
 /// Whether a subscription is answered with retained messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RetainHandling {
     /// On each SUBSCRIBE; what 3.x always does.
     #[default]
@@ -28,6 +30,8 @@ pub enum RetainHandling {
 
 /// Subscription Options: how a subscription wants its messages. 3.x has only the QoS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct SubscriptionOptions {
     /// The highest QoS of deliveries.
     pub qos: QoS,
@@ -82,6 +86,7 @@ impl SubscriptionOptions {
 
 /// One filter of a SUBSCRIBE with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Subscription {
     /// The filter, with `$share/NAME/` in front for a Shared Subscription.
     pub filter: TopicFilter,
@@ -100,6 +105,7 @@ pub struct SubscriptionRef<'a> {
 
 /// A SUBSCRIBE with storage of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Subscribe {
     /// The exchange.
     pub id: PacketId,

@@ -15,6 +15,7 @@ use crate::write::{self, Layout, Sink};
 
 /// An UNSUBSCRIBE with storage of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Unsubscribe {
     /// The exchange.
     pub id: PacketId,
