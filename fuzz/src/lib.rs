@@ -5,6 +5,8 @@
 
 mod codec;
 mod topic;
+mod websocket;
 
 pub use codec::{decode, roundtrip};
 pub use topic::topic_match;
+pub use websocket::websocket;

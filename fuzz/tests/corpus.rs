@@ -5,10 +5,11 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 3] = [
+const TARGETS: [(&str, Body); 4] = [
     ("decode", mqtt_fuzz::decode),
     ("roundtrip", mqtt_fuzz::roundtrip),
     ("topic_match", mqtt_fuzz::topic_match),
+    ("websocket", mqtt_fuzz::websocket),
 ];
 
 /// How many random and how many damaged inputs each target gets.
