@@ -14,9 +14,12 @@ const PURE: [&str; 3] = ["mqtt-codec/src", "mqtt-session/src", "mqtt-broker/src/
 const IMPURE: [&str; 8] =
     ["tokio", "mio::", "std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime"];
 
+/// Where pure code meets tokio, behind a feature: it implements traits, and does not read or wait itself.
+const ADAPTER: &str = "mqtt-codec/src/framed.rs";
+
 /// What the pure crates may need, beside each other.
 const DEPENDENCIES: [(&str, &[&str]); 2] = [
-    ("mqtt-codec", &["arbitrary", "bytes", "nom", "serde", "thiserror"]),
+    ("mqtt-codec", &["arbitrary", "bytes", "nom", "serde", "thiserror", "tokio-util"]),
     ("mqtt-session", &["arbitrary", "bytes", "mqtt-codec", "serde", "thiserror"]),
 ];
 
@@ -87,7 +90,7 @@ fn files_are_short() {
 #[test]
 fn pure_code_knows_no_socket_thread_or_clock() {
     let mut places = Vec::new();
-    for source in sources().iter().filter(|source| source.is_in(&PURE)) {
+    for source in sources().iter().filter(|source| source.is_in(&PURE) && source.path != ADAPTER) {
         for (number, line) in source.code() {
             if let Some(word) = IMPURE.iter().find(|word| line.contains(**word)) {
                 places.push(format!("{}:{number}: {word}", source.path));

@@ -163,6 +163,7 @@
 //!   is a Topic Name. Binary data is a string in JSON if it is UTF-8 and `{"hex": "00FF"}` if not, and bytes in compact
 //!   formats. Passwords are written as they are, other than in `Debug`. The topic that a PUBLISH leaves to an alias
 //!   does not come back: it means something on one connection only.
+//! * `tokio-util` has `PacketCodec`, for packets by `tokio_util::codec::Framed`; with `std`.
 //!
 //! # Where to read next
 //!
@@ -185,6 +186,8 @@ mod encoded;
 mod error;
 mod field;
 mod frame;
+#[cfg(feature = "tokio-util")]
+mod framed;
 mod list;
 mod packet;
 mod property;
@@ -206,6 +209,8 @@ pub use encoded::EncodedPublish;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use field::Field;
 pub use frame::{FixedHeader, Rules};
+#[cfg(feature = "tokio-util")]
+pub use framed::{PacketCodec, PacketCodecError};
 pub use list::{Element, List, ListIter, UserProperties};
 pub use packet::{
     Ack, AckProperties, AckRef, Auth, AuthRef, ConnAck, ConnAckProperties, ConnAckPropertiesRef, ConnAckRef,
