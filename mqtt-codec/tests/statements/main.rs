@@ -3,13 +3,11 @@
 //! The tables beside this file have a line for each case. Rules that have no id in the standard have a name of their
 //! own; `mqtt-broker/tests/statements.rs` lists both, and checks that no rule lacks a side.
 
-#[path = "../support/notation.rs"]
-mod notation;
 #[path = "../support/mod.rs"]
 mod support;
 
 use mqtt_codec::{DecodeError, Decoder, Packet, PacketRef, Role, Rules, Version};
-use notation::{Noted, packet};
+use support::notation::{Noted, packet};
 
 const TABLES: [(Version, &str); 3] = [
     (Version::V3_1, include_str!("3.1.tsv")),

@@ -1,6 +1,8 @@
 //! What the tests share: bytes from readable text, and packets built by hand.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod notation;
+
 use mqtt_codec::{DecodeError, Decoder, Packet, PacketRef, PacketType, Role, Rules, Version};
 
 /// Bytes from hex digits in any grouping and `'text in quotes'`.

@@ -11,7 +11,7 @@
 //! | `[01 00]` | properties: their length, then what is inside |
 //! | `^` | nothing: here an error is to be seen |
 
-use crate::support::{hex, varint};
+use super::{hex, varint};
 
 /// A packet and, where the notation marks one, the offset of its fault.
 #[derive(Debug, PartialEq)]
