@@ -73,6 +73,9 @@ pub use net::websocket;
 #[cfg(feature = "net")]
 pub use net::{Broker, BrokerBuilder, BrokerHandle, Busy, StartError, Subscriber};
 
+#[cfg(feature = "tls")]
+pub use net::TlsError;
+
 #[cfg(all(doctest, feature = "net"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

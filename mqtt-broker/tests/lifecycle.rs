@@ -113,11 +113,11 @@ fn connections_beyond_the_limit_are_turned_away_until_one_ends() {
 #[test]
 fn every_listener_serves_the_same_broker() {
     let broker = start(2, |config| {
-        config.listeners.push(Listener { address: LOOPBACK });
+        config.listeners.push(Listener::from(LOOPBACK));
         // a machine without IPv6 has two listeners
         let address = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
         if std::net::TcpListener::bind(address).is_ok() {
-            config.listeners.push(Listener { address });
+            config.listeners.push(Listener::from(address));
         }
     });
     let addresses = broker.handle.addresses().to_vec();
@@ -142,7 +142,7 @@ fn a_port_can_be_served_again_at_once() {
     let mut client = first.connect(connect(Version::V5, "client"));
     first.shut_down();
     while client.next().is_some() {}
-    let second = start(1, |config| config.listeners = vec![Listener { address }]);
+    let second = start(1, |config| config.listeners = vec![Listener::from(address)]);
     assert_eq!(second.address, address);
     second.connect(connect(Version::V5, "client")).ping();
     second.shut_down();
@@ -151,10 +151,10 @@ fn a_port_can_be_served_again_at_once() {
 #[test]
 fn a_port_in_use_is_an_error_and_nothing_runs() {
     let first = start(1, |_| {});
-    let listeners = vec![Listener { address: LOOPBACK }, Listener { address: first.address }];
+    let listeners = vec![Listener::from(LOOPBACK), Listener::from(first.address)];
     let config = Config { listeners, ..Config::default() };
     let error = first.runtime.block_on(Broker::builder().config(config).start()).err().expect("in use");
-    assert!(error.to_string().starts_with(&format!("cannot listen on {}: ", first.address)), "{error}");
+    assert!(error.to_string().starts_with(&format!("cannot listen on tcp://{}: ", first.address)), "{error}");
     first.shut_down();
 }
 
@@ -316,7 +316,7 @@ fn a_broker_out_of_files_accepts_again_when_it_has_some() {
 #[test]
 fn a_flood_of_strangers_is_taken_in_by_all_listeners() {
     const STRANGERS: usize = 300;
-    let broker = start(1, |config| config.listeners.push(Listener { address: LOOPBACK }));
+    let broker = start(1, |config| config.listeners.push(Listener::from(LOOPBACK)));
     let mut client = broker.connect(connect(Version::V5, "client"));
     let addresses = broker.handle.addresses().to_vec();
     let mut strangers: Vec<Peer> =

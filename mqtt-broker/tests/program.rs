@@ -140,12 +140,11 @@ fn bad_options_are_refused_in_one_sentence() {
 fn bad_listeners_are_refused_in_one_sentence() {
     for (url, sentence) in [
         (
-            "tls://127.0.0.1",
-            "cannot serve tls://127.0.0.1: tls is not supported yet, only tcp://HOST:PORT is",
+            "http://127.0.0.1",
+            "cannot serve http://127.0.0.1: write tcp://HOST:PORT (mqtt://), tls://HOST:PORT (mqtts://)",
         ),
-        ("http://127.0.0.1", "cannot serve http://127.0.0.1: write tcp://HOST:PORT or mqtt://HOST:PORT"),
         ("127.0.0.1:1883", "127.0.0.1:1883 has no scheme: write tcp://HOST:PORT"),
-        ("tcp://127.0.0.1:port", "cannot understand tcp://127.0.0.1:port: write tcp://HOST:PORT"),
+        ("tcp://127.0.0.1:port", "cannot understand tcp://127.0.0.1:port: write SCHEME://HOST:PORT"),
         ("tcp://no-such-host.invalid", "no address is known for the host no-such-host.invalid"),
     ] {
         let refused = refused(&["--listen", url], 2);

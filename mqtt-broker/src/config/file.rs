@@ -3,6 +3,8 @@
 //! The structs here repeat those of the configuration field by field. The compiler refuses them when they differ,
 //! so a new setting is in the file as well, and the names are the same by construction.
 
+mod listener;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -16,7 +18,7 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use thiserror::Error;
 
 use super::quantity::{self, QuantityError};
-use super::{Config, Limits, Listener, LobbyLimits};
+use super::{Config, Limits, Listener, LobbyLimits, TcpSettings, TlsSettings, TlsVersion};
 use lobby::LobbyTable;
 
 impl Config {
@@ -80,18 +82,44 @@ pub enum FileError {
 #[derive(serde::Deserialize)]
 #[serde(remote = "Config", default = "Config::default", deny_unknown_fields)]
 struct ConfigTable {
-    #[serde(rename = "listener", deserialize_with = "listeners")]
+    #[serde(rename = "listener", deserialize_with = "listener::listeners")]
     listeners: Vec<Listener>,
     allow_anonymous: bool,
     shards: NonZeroU16,
     #[serde(deserialize_with = "interval")]
     sys_interval: Duration,
+    #[serde(with = "TcpTable")]
+    tcp: TcpSettings,
+    #[serde(with = "TlsTable")]
+    tls: TlsSettings,
     #[serde(with = "LimitsTable")]
     limits: Limits,
     #[serde(with = "LobbyTable")]
     lobby: LobbyLimits,
     #[serde(with = "SessionTable")]
     session: ServerConfig,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(remote = "TcpSettings", default = "TcpSettings::default", deny_unknown_fields)]
+struct TcpTable {
+    no_delay: bool,
+    #[serde(deserialize_with = "interval")]
+    keep_alive: Duration,
+    #[serde(deserialize_with = "duration")]
+    keep_alive_interval: Duration,
+    #[serde(deserialize_with = "interval")]
+    user_timeout: Duration,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(remote = "TlsSettings", default = "TlsSettings::default", deny_unknown_fields)]
+struct TlsTable {
+    #[serde(deserialize_with = "tls_version")]
+    minimum_version: TlsVersion,
+    sessions: usize,
+    #[serde(deserialize_with = "duration")]
+    handshake_time: Duration,
 }
 
 #[derive(serde::Deserialize)]
@@ -147,19 +175,12 @@ struct QueueTable {
     overflow: Overflow,
 }
 
-fn listeners<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Listener>, D::Error> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        #[serde(deserialize_with = "listener")]
-        address: Listener,
+fn tls_version<'de, D: Deserializer<'de>>(input: D) -> Result<TlsVersion, D::Error> {
+    match String::deserialize(input)?.as_str() {
+        "1.2" => Ok(TlsVersion::V1_2),
+        "1.3" => Ok(TlsVersion::V1_3),
+        other => Err(de::Error::unknown_variant(other, &["1.2", "1.3"])),
     }
-    let tables = Vec::<Table>::deserialize(input)?;
-    Ok(tables.into_iter().map(|table| table.address).collect())
-}
-
-fn listener<'de, D: Deserializer<'de>>(input: D) -> Result<Listener, D::Error> {
-    String::deserialize(input)?.parse().map_err(de::Error::custom)
 }
 
 fn overflow<'de, D: Deserializer<'de>>(input: D) -> Result<Overflow, D::Error> {

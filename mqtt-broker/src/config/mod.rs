@@ -7,6 +7,7 @@ mod lobby;
 mod network;
 #[cfg(feature = "net")]
 pub mod quantity;
+mod transport;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -17,9 +18,10 @@ use thiserror::Error;
 
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
-pub use listener::{ListenError, Listener};
+pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
 pub use lobby::LobbyLimits;
 pub use network::{Network, NetworkError};
+pub use transport::{TcpSettings, TlsSettings, TlsVersion};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +29,16 @@ pub struct Config {
     /// Where clients connect. Default: none; the program serves `tcp://127.0.0.1:1883` if nothing is given.
     pub listeners: Vec<Listener>,
     /// Whether listeners that other machines can reach may be open to everybody. Default false: such a listener
-    /// is refused as long as no authentication is configured.
+    /// is refused unless its clients need a certificate.
     pub allow_anonymous: bool,
     /// Threads that serve clients. Default 1: a second one pays only when the first is saturated.
     pub shards: NonZeroU16,
     /// How often the `$SYS` topics are published. Default 10 s; zero switches them off.
     pub sys_interval: Duration,
+    /// TCP of all listeners.
+    pub tcp: TcpSettings,
+    /// TLS of all listeners.
+    pub tls: TlsSettings,
     /// Limits of the broker as a whole and of connections.
     pub limits: Limits,
     /// Limits of connections whose client is not known yet.
@@ -48,6 +54,8 @@ impl Default for Config {
             allow_anonymous: false,
             shards: NonZeroU16::MIN,
             sys_interval: Duration::from_secs(10),
+            tcp: TcpSettings::default(),
+            tls: TlsSettings::default(),
             limits: Limits::default(),
             lobby: LobbyLimits::default(),
             session: ServerConfig::default(),
@@ -61,9 +69,14 @@ impl Config {
     /// # Errors
     /// The first such value.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let open = self.listeners.iter().find(|listener| !listener.is_loopback());
-        if let (Some(&listener), false) = (open, self.allow_anonymous) {
-            return Err(ConfigError::Open { listener });
+        for listener in &self.listeners {
+            if let Some(misfit) = listener.misfit() {
+                return Err(ConfigError::Listener { address: listener.address.clone(), misfit });
+            }
+        }
+        let open = self.listeners.iter().find(|listener| listener.is_open());
+        if let (Some(listener), false) = (open, self.allow_anonymous) {
+            return Err(ConfigError::Open { address: listener.address.clone() });
         }
         let size = self.session.maximum_packet_size;
         if size == 0 || size > Rules::MAX_PACKET_SIZE {
@@ -80,15 +93,23 @@ impl Config {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// Settings of a listener that do not fit together.
+    #[error("{address}: {misfit}")]
+    Listener {
+        /// The listener.
+        address: Address,
+        /// What does not fit.
+        misfit: Misfit,
+    },
     /// Other machines could connect, and nobody has said that they may.
     #[error(
-        "{listener} can be reached from other machines and nothing asks clients who they are: set \
+        "{address} can be reached from other machines and nothing asks clients who they are: set \
          allow_anonymous (--allow-anonymous) to let everybody in, or listen on {}",
-        Listener::LOOPBACK
+        Listener::loopback()
     )]
     Open {
         /// The first such listener.
-        listener: Listener,
+        address: Address,
     },
     /// A limit of 0 that would let nobody in.
     #[error("{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]

@@ -100,26 +100,32 @@ counters! {
     RefusedMalformed "clients/refused/malformed",
     /// Of these, connections whose CONNECT was refused.
     RefusedConnect "clients/refused/connect",
+    /// Of these, connections beyond the limit of their listener.
+    ListenerFull "clients/refused/listener full",
+    /// Of these, connections to a listener for proxies from others.
+    ProxyUntrusted "clients/refused/untrusted proxy",
+    /// Of these, connections of proxies without a header of the PROXY protocol.
+    ProxyMalformed "clients/refused/no proxy header",
     /// TLS handshakes that were completed.
     TlsHandshakes "tls/handshakes",
     /// Of these, those that went on with an earlier session and cost little.
     TlsResumed "tls/handshakes/resumed",
     /// Connections to a port with TLS whose client spoke something else.
-    TlsNotSpoken "tls/refused/not tls",
+    TlsNotSpoken "clients/refused/tls/not tls",
     /// Handshakes of clients that know neither TLS 1.2 nor 1.3.
-    TlsVersion "tls/refused/version",
+    TlsVersion "clients/refused/tls/version",
     /// Handshakes of clients that did not accept the broker's certificate.
-    TlsNotTrusted "tls/refused/not trusted by client",
+    TlsNotTrusted "clients/refused/tls/not trusted by client",
     /// Handshakes of clients without the certificate that they need.
-    TlsCertificateMissing "tls/refused/certificate missing",
+    TlsCertificateMissing "clients/refused/tls/certificate missing",
     /// Handshakes of clients whose certificate is expired or not valid yet.
-    TlsCertificateExpired "tls/refused/certificate expired",
+    TlsCertificateExpired "clients/refused/tls/certificate expired",
     /// Handshakes of clients whose certificate is revoked.
-    TlsCertificateRevoked "tls/refused/certificate revoked",
+    TlsCertificateRevoked "clients/refused/tls/certificate revoked",
     /// Handshakes of clients whose certificate is of an unknown CA.
-    TlsCertificateUnknown "tls/refused/certificate unknown",
+    TlsCertificateUnknown "clients/refused/tls/certificate unknown",
     /// Handshakes and connections that TLS ended for another reason.
-    TlsOther "tls/refused/other",
+    TlsOther "clients/refused/tls/other",
     /// Connections that ended with DISCONNECT of the client.
     DisconnectedByClient "clients/ended/disconnect",
     /// Connections whose transport ended without DISCONNECT.

@@ -10,9 +10,11 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::handle::BrokerHandle;
-use super::listen;
+use super::listen::Opened;
+#[cfg(feature = "tls")]
+use super::listen::TlsError;
 use super::shard_loop::{ShardLoop, Shared};
-use crate::config::{Config, ConfigError, Listener};
+use crate::config::{Address, Config, ConfigError, Listener};
 use crate::core::Hub;
 
 /// A broker, before it runs.
@@ -33,7 +35,7 @@ pub enum StartError {
     #[error("cannot listen on {address}: {error}")]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// What the system says.
         error: io::Error,
     },
@@ -43,6 +45,15 @@ pub enum StartError {
     /// A thread or its event queue could not be made.
     #[error("cannot start a shard: {0}")]
     Shard(io::Error),
+    /// The files of a listener with TLS are not as they should be.
+    #[cfg(feature = "tls")]
+    #[error("{address}: {error}")]
+    Tls {
+        /// The listener.
+        address: Address,
+        /// What is wrong with them.
+        error: Box<TlsError>,
+    },
 }
 
 impl Broker {
@@ -63,7 +74,7 @@ impl BrokerBuilder {
     /// Listens for MQTT over TCP; port 0 lets the system choose, and [`BrokerHandle::addresses`] tells.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.config.listeners.push(Listener { address });
+        self.config.listeners.push(address.into());
         self
     }
 
@@ -76,19 +87,17 @@ impl BrokerBuilder {
     /// There is no point at which this waits: dropped before the first poll it has done nothing.
     pub async fn start(self) -> Result<BrokerHandle, StartError> {
         self.config.check()?;
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for &Listener { address } in &self.config.listeners {
-            let refused = |error| StartError::Bind { address, error };
-            let listener = listen::bind(address).map_err(refused)?;
-            addresses.push(listener.local_addr().map_err(refused)?);
-            listeners.push(listener);
-        }
+        let opened = self.config.listeners.iter().map(|listener| Opened::open(listener, &self.config));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
         let arrivals = (0..hub.shards()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let shared = Arc::new(Shared { hub, arrivals, start: Instant::now() });
         let shards: Result<Vec<_>, _> = (0..shared.hub.shards())
-            .map(|shard| ShardLoop::new(Arc::clone(&shared), shard as u16, listen::share(&listeners)?))
+            .map(|shard| {
+                let entrances = opened.iter().map(Opened::share).collect::<io::Result<Vec<_>>>()?;
+                ShardLoop::new(Arc::clone(&shared), shard as u16, entrances)
+            })
             .collect();
         let mut ends = Vec::new();
         for (number, shard) in shards.map_err(StartError::Shard)?.into_iter().enumerate() {
@@ -100,7 +109,7 @@ impl BrokerBuilder {
                 }
             }
         }
-        Ok(BrokerHandle::new(shared, addresses, ends))
+        Ok(BrokerHandle::new(shared, listeners, ends))
     }
 }
 

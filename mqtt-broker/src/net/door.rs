@@ -2,21 +2,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mqtt_session::Time;
 
 use super::connections::{Place, Stranger};
 use super::shard_loop::ShardLoop;
-use super::stream::{Peer, Socket, Stream};
+use super::stream::{Peer, Stream};
 use crate::core::{ConnectionId, Counter, Departure, Limit, Lobby, Stage, Timers, Visit};
 
 /// Connections accepted in a turn: clients are not to wait for a flood of strangers.
 const ACCEPTS: usize = 64;
 /// Strangers read from, and strangers sent away for being late, in a turn.
 const VISITS: usize = 64;
-/// As how many visits a read counts that may take a step of a TLS handshake.
-const HANDSHAKE: usize = 8;
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a stranger gets whose time is over while its bytes wait for the broker.
@@ -52,14 +50,20 @@ impl Door {
 impl ShardLoop {
     /// What connections without a client get of a turn, after everybody else has had theirs.
     pub(super) fn serve_strangers(&mut self, now: Time) {
-        let mut visits = 0;
-        while visits < VISITS
-            && let Some(id) = self.door.unread.pop_front()
-        {
+        let mut handshake_time = self.shared.hub.config().tls.handshake_time;
+        for _ in 0..VISITS {
+            let Some(id) = self.door.unread.pop_front() else { break };
             let Some(connection) = self.connections.get(id) else { continue };
-            visits += if connection.stream.stage() == Stage::Tls { HANDSHAKE } else { 1 };
             connection.scheduled = false;
+            // a handshake is the most that a stranger can make us compute
+            let begun = (connection.stream.stage() == Stage::Tls).then(Instant::now);
             self.read(now, id);
+            if let Some(begun) = begun {
+                handshake_time = handshake_time.saturating_sub(begun.elapsed());
+                if handshake_time.is_zero() {
+                    break;
+                }
+            }
         }
         self.send_away_late(now);
         let due = self.door.accept_at.is_some_and(|at| at <= now);
@@ -81,9 +85,10 @@ impl ShardLoop {
         for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get(index) else { return false };
             match listener.accept() {
-                Ok((socket, address)) => {
-                    self.admit(now, Stream::new(Socket::Tcp(socket), Peer::Address(address), None));
-                }
+                Ok((socket, peer)) => match listener.served().stream(socket, peer) {
+                    Ok(stream) => self.admit(now, stream),
+                    Err(failure) => self.keep_out(now, peer, &failure),
+                },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
                 Err(error) if is_out_of_files(&error) && self.has_waited(now) && self.evict(now) => {}

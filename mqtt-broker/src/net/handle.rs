@@ -12,6 +12,7 @@ use mqtt_codec::{Message, QoS, Seconds, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::shard_loop::Shared;
+use crate::config::Listener;
 use crate::core::{Counter, LocalId, LocalMessage, Mail};
 
 /// The shard that serves the embedding program.
@@ -20,6 +21,7 @@ const LOCAL_SHARD: u16 = 0;
 /// A running broker. Dropping the handle stops the broker without waiting for it.
 pub struct BrokerHandle {
     shared: Arc<Shared>,
+    listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     ends: Vec<oneshot::Receiver<io::Result<()>>>,
     next_id: AtomicU64,
@@ -33,13 +35,20 @@ pub struct Busy;
 impl BrokerHandle {
     pub(super) fn new(
         shared: Arc<Shared>,
-        addresses: Vec<SocketAddr>,
+        listeners: Vec<Listener>,
         ends: Vec<oneshot::Receiver<io::Result<()>>>,
     ) -> Self {
-        Self { shared, addresses, ends, next_id: AtomicU64::new(0) }
+        let addresses = listeners.iter().filter_map(|listener| listener.address.socket()).collect();
+        Self { shared, listeners, addresses, ends, next_id: AtomicU64::new(0) }
     }
 
-    /// Where the broker listens, in the order of its listeners, with the ports that the system chose.
+    /// The listeners of the broker, with the ports that the system chose.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Where the broker listens, in the order of its listeners, with the ports that the system chose. Unix sockets are
+    /// left out.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }

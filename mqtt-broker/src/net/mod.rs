@@ -16,3 +16,5 @@ pub mod websocket;
 
 pub use broker::{Broker, BrokerBuilder, StartError};
 pub use handle::{BrokerHandle, Busy, Subscriber};
+#[cfg(feature = "tls")]
+pub use listen::TlsError;

@@ -6,8 +6,8 @@ use mqtt_session::Time;
 
 use super::connections::Place;
 use super::shard_loop::ShardLoop;
-use super::stream::{Failure, Received};
-use crate::core::{ConnectionId, Counter, Departure, Output};
+use super::stream::{Failure, Peer, Received};
+use crate::core::{ConnectionId, Counter, Departure, Output, Stage};
 
 impl ShardLoop {
     /// Has the next turn read from a connection, or strangers' part of this one.
@@ -49,6 +49,7 @@ impl ShardLoop {
                 return self.schedule(id);
             }
         }
+        let stage = connection.stream.stage();
         match connection.stream.read(&mut self.buffer) {
             Ok(received) => {
                 let is_stranger = connection.is_stranger();
@@ -56,6 +57,9 @@ impl ShardLoop {
                 connection.readable = !received.end && (received.more || connection.read_closed);
                 if connection.readable {
                     self.schedule(id);
+                }
+                if is_stranger {
+                    self.note_handshake(id, stage);
                 }
                 self.handle_received(now, id, received);
                 if is_stranger {
@@ -81,6 +85,33 @@ impl ShardLoop {
         }
     }
 
+    /// Counts a handshake that has ended with the bytes that were just read.
+    fn note_handshake(&mut self, id: ConnectionId, before: Stage) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if before > Stage::Tls || connection.stream.stage() <= Stage::Tls || !connection.stream.has_tls() {
+            return;
+        }
+        let resumed = connection.stream.is_resumed();
+        self.count(Counter::TlsHandshakes);
+        if resumed {
+            self.count(Counter::TlsResumed);
+        }
+    }
+
+    /// A connection that does not even get as far as the lobby.
+    pub(super) fn keep_out(&mut self, now: Time, peer: Peer, failure: &Failure) {
+        self.count(Counter::ClientsRefused);
+        self.tell(now, peer, failure);
+    }
+
+    fn tell(&mut self, now: Time, peer: Peer, failure: &Failure) {
+        let Some(counter) = failure.counter() else { return };
+        self.count(counter);
+        if let Some(unsaid) = self.failure_logs.speak(now, counter) {
+            tracing::warn!(%peer, unsaid, "connection refused: {failure}");
+        }
+    }
+
     /// A stream that cannot go on: its layers may have a last word, an alert, for the peer.
     fn fail(&mut self, now: Time, id: ConnectionId, failure: &Failure) {
         let Some(connection) = self.connections.get(id) else { return };
@@ -93,12 +124,7 @@ impl ShardLoop {
             Place::Client(slot) => self.core.handle_closed(now, slot),
             Place::Arriving | Place::Closing { .. } => {}
         }
-        if let Some(counter) = failure.counter() {
-            self.count(counter);
-            if let Some(unsaid) = self.failure_logs.speak(now, counter) {
-                tracing::warn!(%peer, unsaid, "connection refused: {failure}");
-            }
-        }
+        self.tell(now, peer, failure);
         self.close(now, id, Output::new(1));
         self.settle(now);
     }

@@ -4,13 +4,13 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use mqtt_codec::{Connect, Decoder};
 use mqtt_session::Time;
 
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
 use super::door::Door;
+use super::listen::Entrance;
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
 use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
@@ -45,7 +45,7 @@ pub(super) struct ShardLoop {
     pub(super) shard: u16,
     pub(super) core: ShardCore,
     pub(super) poll: Poll,
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) listeners: Vec<Entrance>,
     pub(super) connections: Connections,
     pub(super) door: Door,
     /// When connections that are being closed are closed at the latest.
@@ -63,10 +63,10 @@ pub(super) struct ShardLoop {
 }
 
 impl ShardLoop {
-    pub(super) fn new(shared: Arc<Shared>, shard: u16, mut listeners: Vec<TcpListener>) -> io::Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, shard: u16, mut listeners: Vec<Entrance>) -> io::Result<Self> {
         let poll = Poll::new()?;
         for (index, listener) in listeners.iter_mut().enumerate() {
-            poll.registry().register(listener, Token(index), Interest::READABLE)?;
+            poll.registry().register(listener.source(), Token(index), Interest::READABLE)?;
         }
         let waker = Waker::new(poll.registry(), WAKER)?;
         // a waker that fails leaves mail until the next event; there is nobody to tell

@@ -1,18 +1,19 @@
 //! What went wrong, as one sentence on standard error and an exit code.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use mqtt_broker::StartError;
-use mqtt_broker::config::{ConfigError, FileError, Listener};
+use mqtt_broker::config::{Address, ConfigError, FileError, Listener};
 use thiserror::Error;
 
 /// Why the program ends early.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    #[error("{}", advice(.listener, .error))]
-    Bind { listener: Listener, error: io::Error },
+    #[error("{}", advice(.address, .error))]
+    Bind { address: Address, error: io::Error },
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("the broker has ended, because {0}; its log says more")]
@@ -28,7 +29,7 @@ pub(crate) enum Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Bind { address, error } => Self::Bind { listener: Listener { address }, error },
+            StartError::Bind { address, error } => Self::Bind { address, error },
             StartError::Config(error) => Self::Config(error),
             other => Self::Start(other),
         }
@@ -39,31 +40,49 @@ impl Failure {
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("mqtt-broker: {self}");
         match self {
-            Self::Config(_) | Self::File(_) => ExitCode::from(2),
+            Self::Config(_) | Self::File(_) | Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }
 }
 
-fn advice(listener: &Listener, error: &io::Error) -> String {
-    let Listener { mut address } = *listener;
+fn advice(address: &Address, error: &io::Error) -> String {
+    let Some(socket) = address.socket() else { return advice_for_file(address, error) };
+    let at_port = |port| address.with_socket(SocketAddr::new(socket.ip(), port));
+    let usual = if address.has_tls() { Listener::TLS_PORT } else { Listener::PORT };
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            address.set_port(address.port().checked_add(1).unwrap_or(Listener::PORT));
-            let other = Listener { address };
-            format!("{listener} is in use by another program: stop that, or use --listen {other}")
+            let other = at_port(socket.port().checked_add(1).unwrap_or(usual));
+            format!("{address} is in use by another program: stop that, or use --listen {other}")
         }
         io::ErrorKind::PermissionDenied => {
-            address.set_port(Listener::PORT);
-            let other = Listener { address };
+            let other = at_port(if address.is_websocket() { 8080 } else { usual });
             format!(
-                "you have no permission to listen on {listener}: use a port from 1024, as --listen {other}"
+                "you have no permission to listen on {address}: use a port from 1024, as --listen {other}"
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{listener} is no address of this machine: use --listen with one that is")
+            format!("{address} is no address of this machine: use --listen with one that is")
         }
-        _ => format!("cannot listen on {listener}: {error}"),
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+fn advice_for_file(address: &Address, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("{address} is in use by another program: stop that, or use another path")
+        }
+        io::ErrorKind::AlreadyExists => {
+            format!("{address} cannot be made: {error}; remove that, or use another path")
+        }
+        io::ErrorKind::NotFound => {
+            format!("{address} cannot be made: there is no such directory, make it or use another path")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("you have no permission to make {address}: use a path in a directory of yours")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
     }
 }
 
@@ -118,9 +137,25 @@ mod tests {
                 io::ErrorKind::OutOfMemory,
                 "cannot listen on tcp://127.0.0.1:1883: out of memory",
             ),
+            (
+                "wss://127.0.0.1",
+                io::ErrorKind::PermissionDenied,
+                "you have no permission to listen on wss://127.0.0.1:443: use a port from 1024, as --listen \
+                 wss://127.0.0.1:8080",
+            ),
+            (
+                "unix:///run/mqtt.sock",
+                io::ErrorKind::AddrInUse,
+                "unix:///run/mqtt.sock is in use by another program: stop that, or use another path",
+            ),
+            (
+                "unix:///run/no/mqtt.sock",
+                io::ErrorKind::NotFound,
+                "unix:///run/no/mqtt.sock cannot be made: there is no such directory, make it or use another path",
+            ),
         ] {
-            let listener = url.parse().expect(url);
-            let failure = Failure::Bind { listener, error: kind.into() };
+            let Listener { address, .. } = url.parse().expect(url);
+            let failure = Failure::Bind { address, error: kind.into() };
             assert_eq!(failure.to_string(), sentence);
         }
     }

@@ -16,12 +16,21 @@ use super::failure::Failure;
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Options {
-    /// Serve this address: tcp://HOST:PORT or mqtt://HOST:PORT; may be repeated and adds to the file's listeners.
+    /// Serve this address, for example tcp://HOST:PORT; may be repeated and adds to the file's listeners.
     ///
-    /// HOST is a name, an IPv4 address or an IPv6 address in brackets. Port 0 lets the system choose; the printed
-    /// line says what it chose. [default: tcp://127.0.0.1:1883]
+    /// tcp:// or mqtt:// (port 1883), tls:// or mqtts:// (8883), ws:// (80) and wss:// (443) with HOST:PORT, or
+    /// unix:// with the path of a file. HOST is a name, an IPv4 address or an IPv6 address in brackets. Port 0 lets the
+    /// system choose; the printed line says what it chose. [default: tcp://127.0.0.1:1883]
     #[arg(short, long, value_name = "URL")]
     listen: Vec<Listener>,
+
+    /// The certificate, as a PEM file, of the tls:// and wss:// addresses given by --listen.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+
+    /// The private key of that certificate, as a PEM file.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
 
     /// Read settings from this TOML file; options of the command line win.
     #[arg(short, long, value_name = "FILE")]
@@ -101,14 +110,20 @@ impl Options {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
-        for listener in self.listen {
+        for mut listener in self.listen {
+            if listener.address.has_tls() {
+                listener.certificate.clone_from(&self.certificate);
+                listener.key.clone_from(&self.key);
+            }
             // An address that is in the file as well is meant once; with port 0 each is another one.
-            if listener.address.port() == 0 || !config.listeners.contains(&listener) {
+            let is_any = listener.address.socket().is_some_and(|socket| socket.port() == 0);
+            let is_known = config.listeners.iter().any(|known| known.address == listener.address);
+            if is_any || !is_known {
                 config.listeners.push(listener);
             }
         }
         if config.listeners.is_empty() {
-            config.listeners.push(Listener::LOOPBACK);
+            config.listeners.push(Listener::loopback());
         }
         config.allow_anonymous |= self.allow_anonymous;
         if let Some(shards) = self.shards.and_then(|shards| shards.try_into().ok()) {
@@ -144,7 +159,7 @@ mod tests {
 
     #[test]
     fn no_arguments_mean_the_defaults_on_loopback() {
-        let expected = Config { listeners: vec![Listener::LOOPBACK], ..Config::default() };
+        let expected = Config { listeners: vec![Listener::loopback()], ..Config::default() };
         assert_eq!(config(&[]).expect("a configuration"), expected);
     }
 
@@ -152,7 +167,7 @@ mod tests {
     fn the_help_tells_the_true_defaults() {
         let help = Options::command().term_width(0).render_long_help().to_string();
         let defaults = Config::default();
-        assert!(help.contains(&format!("[default: {}]", Listener::LOOPBACK)));
+        assert!(help.contains(&format!("[default: {}]", Listener::loopback())));
         assert!(help.contains(&format!("saturated. [default: {}]", defaults.shards)));
         let size = quantity::size("1MiB").expect("a size");
         assert_eq!(size, u64::from(defaults.session.maximum_packet_size));
@@ -168,7 +183,12 @@ mod tests {
         assert_eq!(config.shards.get(), 3);
         assert_eq!(config.session.maximum_packet_size, 65_536);
         assert!(config.allow_anonymous);
-        let ports: Vec<u16> = config.listeners.iter().map(|listener| listener.address.port()).collect();
+        let ports: Vec<u16> = config
+            .listeners
+            .iter()
+            .filter_map(|listener| listener.address.socket())
+            .map(|socket| socket.port())
+            .collect();
         assert_eq!(ports, [1883, 0, 0]);
     }
 

@@ -1,10 +1,10 @@
 //! From a configuration to the end of the program.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
 use mqtt_broker::Broker;
-use mqtt_broker::config::{Config, Listener};
+use mqtt_broker::config::{Address, Config, Listener};
 
 use super::failure::Failure;
 use super::signals::Signals;
@@ -14,7 +14,7 @@ pub(super) async fn serve(config: Config) -> Result<ExitCode, Failure> {
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
     let mut handle = Broker::builder().config(config).start().await?;
-    super::say(&greeting(handle.addresses()));
+    super::say(&greeting(handle.listeners()));
     tokio::select! {
         () = signals.next() => {}
         end = handle.ended() => return end.map(|()| ExitCode::SUCCESS).map_err(Failure::Ended),
@@ -25,18 +25,18 @@ pub(super) async fn serve(config: Config) -> Result<ExitCode, Failure> {
     }
 }
 
-fn greeting(addresses: &[SocketAddr]) -> String {
-    let urls: Vec<String> = addresses.iter().map(|&address| Listener { address }.to_string()).collect();
-    let mut line = format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {}", urls.join(", "));
-    if let Some(address) = addresses.first() {
-        let host = match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        line += &format!("; try: mosquitto_sub -h {host} -p {} -t '#' -v", address.port());
-    }
-    line
+fn greeting(listeners: &[Listener]) -> String {
+    let urls: Vec<String> = listeners.iter().map(ToString::to_string).collect();
+    let line = format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {}", urls.join(", "));
+    // what the command speaks with no further options
+    let plain = listeners.iter().find(|listener| matches!(listener.address, Address::Tcp(_)));
+    let Some(address) = plain.and_then(|listener| listener.address.socket()) else { return line };
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("{line}; try: mosquitto_sub -h {host} -p {} -t '#' -v", address.port())
 }
 
 #[cfg(test)]
@@ -45,20 +45,20 @@ mod tests {
 
     #[test]
     fn the_command_to_try_works_on_this_machine() {
-        for (addresses, line) in [
+        for (urls, line) in [
             (
-                &["127.0.0.1:1883"][..],
+                &["tcp://127.0.0.1:1883"][..],
                 "tcp://127.0.0.1:1883; try: mosquitto_sub -h 127.0.0.1 -p 1883 -t '#' -v",
             ),
-            (&["[::]:99"], "tcp://[::]:99; try: mosquitto_sub -h ::1 -p 99 -t '#' -v"),
+            (&["tcp://[::]:99"], "tcp://[::]:99; try: mosquitto_sub -h ::1 -p 99 -t '#' -v"),
             (
-                &["0.0.0.0:1884", "[::1]:1885"],
-                "tcp://0.0.0.0:1884, tcp://[::1]:1885; try: mosquitto_sub -h 127.0.0.1 -p 1884 -t '#' -v",
+                &["tls://127.0.0.1", "tcp://0.0.0.0:1884", "tcp://[::1]:1885"],
+                "tls://127.0.0.1:8883, tcp://0.0.0.0:1884, tcp://[::1]:1885; try: mosquitto_sub -h 127.0.0.1 -p 1884 -t '#' -v",
             ),
+            (&["ws://127.0.0.1:8080", "unix:///run/s"], "ws://127.0.0.1:8080/mqtt, unix:///run/s"),
         ] {
-            let addresses: Vec<SocketAddr> =
-                addresses.iter().map(|address| address.parse().expect("an address")).collect();
-            assert_eq!(greeting(&addresses), format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {line}"));
+            let listeners: Vec<Listener> = urls.iter().map(|url| url.parse().expect("a URL")).collect();
+            assert_eq!(greeting(&listeners), format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {line}"));
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Running {
 pub(crate) fn start(shards: u16, change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config { sys_interval: Duration::ZERO, ..Config::default() };
     config.shards = shards.try_into().unwrap();
-    config.listeners.push(Listener { address: LOOPBACK });
+    config.listeners.push(Listener::from(LOOPBACK));
     // clients of tests stay open longer than the broker
     config.limits.linger = Duration::from_millis(100);
     change(&mut config);

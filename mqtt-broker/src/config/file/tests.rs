@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::ConfigError;
+use crate::config::{Address, ClientCertificate, ConfigError};
 
 const EXAMPLE: &str = include_str!("../../../mqtt-broker.toml");
 
@@ -10,7 +10,7 @@ fn error(text: &str) -> String {
 #[test]
 fn the_example_says_the_defaults() {
     let config: Config = EXAMPLE.parse().expect("the example");
-    assert_eq!(config, Config { listeners: vec![Listener::LOOPBACK], ..Config::default() });
+    assert_eq!(config, Config { listeners: vec![Listener::loopback()], ..Config::default() });
     assert_eq!(config.check(), Ok(()));
 }
 
@@ -28,6 +28,8 @@ fn the_example_names_every_setting() {
             "false" => "true",
             "\"drop-newest\"" => "\"drop-oldest\"",
             "\"tcp://127.0.0.1:1883\"" => "\"tcp://127.0.0.1:1\"",
+            "\"1.2\"" => "\"1.3\"",
+            "true" => "false",
             _ if value.starts_with('[') => "[]",
             _ => "77",
         };
@@ -36,8 +38,16 @@ fn the_example_names_every_setting() {
         settings += 1;
     }
     // A setting that is missing from the example: the error for an unknown one counts them.
-    let known = ["x = 1", "[limits]\nx = 1", "[lobby]\nx = 1", "[session]\nx = 1", "[session.queue]\nx = 1"];
-    let tables_and_listener = 5;
+    let known = [
+        "x = 1",
+        "[tcp]\nx = 1",
+        "[tls]\nx = 1",
+        "[limits]\nx = 1",
+        "[lobby]\nx = 1",
+        "[session]\nx = 1",
+        "[session.queue]\nx = 1",
+    ];
+    let tables_and_listener = 7;
     let names: usize = known.map(|text| error(text).matches('`').count() / 2 - 1).iter().sum();
     assert_eq!(settings, names - tables_and_listener + 1);
 }
@@ -75,8 +85,98 @@ fn quantities_may_be_numbers_or_have_units() {
 fn every_listener_table_counts() {
     let text = "[[listener]]\naddress = 'tcp://127.0.0.1:1'\n[[listener]]\naddress = 'mqtt://[::1]:2'";
     let config: Config = text.parse().expect("a configuration");
-    let ports: Vec<u16> = config.listeners.iter().map(|listener| listener.address.port()).collect();
+    let ports: Vec<u16> = config
+        .listeners
+        .iter()
+        .filter_map(|listener| listener.address.socket())
+        .map(|socket| socket.port())
+        .collect();
     assert_eq!(ports, [1, 2]);
+}
+
+#[test]
+fn a_listener_table_says_what_holds_there() {
+    let text = "[[listener]]
+        address = 'wss://127.0.0.1:1'
+        certificate = '/a.pem'
+        key = '/b.pem'
+        client_ca = '/c.pem'
+        client_crl = '/d.pem'
+        client_certificate = 'optional'
+        path = '/p'
+        origins = ['https://example.org']
+        proxy_protocol = true
+        trusted_proxies = ['10.0.0.0/8', '::1']
+        connections = 5
+        [[listener]]
+        address = 'unix:///run/s'
+        permissions = 0o600
+        [[listener]]
+        address = 'unix:///run/t'
+        permissions = '0660'";
+    let config: Config = text.parse().expect("a configuration");
+    let [wss, unix, text] = &config.listeners[..] else { panic!("three listeners") };
+    let expected = Listener {
+        certificate: Some("/a.pem".into()),
+        key: Some("/b.pem".into()),
+        client_ca: Some("/c.pem".into()),
+        client_crl: Some("/d.pem".into()),
+        client_certificate: Some(ClientCertificate::Optional),
+        path: Some("/p".to_owned()),
+        origins: vec!["https://example.org".to_owned()],
+        proxy_protocol: true,
+        trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network"), "::1".parse().expect("a network")],
+        connections: Some(5),
+        ..Listener::new(Address::Wss("127.0.0.1:1".parse().expect("an address")))
+    };
+    assert_eq!(*wss, expected);
+    assert_eq!((unix.permissions, text.permissions), (Some(0o600), Some(0o660)));
+}
+
+#[test]
+fn settings_of_a_listener_that_do_not_fit_are_told() {
+    for (rest, sentence) in [
+        ("tls://127.0.0.1'", "TLS needs a certificate and its key: set certificate and key "),
+        ("tls://127.0.0.1'\nkey = 'k'", "it has a key but no certificate: set both"),
+        ("tls://127.0.0.1'\ncertificate = 'c'", "it has a certificate but no key: set both"),
+        (
+            "tcp://127.0.0.1'\ncertificate = 'c'",
+            "certificate belongs to tls:// and wss:// listeners: leave it out",
+        ),
+        ("unix:///s'\nclient_ca = 'c'", "client_ca belongs to tls:// and wss:// listeners"),
+        ("tcp://127.0.0.1'\npath = '/p'", "path belongs to ws:// and wss:// listeners"),
+        ("tls://127.0.0.1'\norigins = ['https://o']", "origins belongs to ws:// and wss:// listeners"),
+        ("tcp://127.0.0.1'\npermissions = 0o600", "permissions belongs to unix:// listeners"),
+        ("tcp://127.0.0.1'\nproxy_protocol = true", "proxy_protocol lets in only proxies that are trusted"),
+        ("tcp://127.0.0.1'\ntrusted_proxies = ['::1']", "trusted_proxies is set, but proxy_protocol is not"),
+        ("tcp://127.0.0.1'\nconnections = 0", "connections is 0, so nobody could connect"),
+        ("unix:///s'\npermissions = 660", "permissions are mode bits up to 0o777"),
+        (
+            "tls://127.0.0.1'\ncertificate = 'c'\nkey = 'k'\nclient_certificate = 'required'",
+            "client_certificate needs client_ca",
+        ),
+        ("tls://127.0.0.1'\ncertificate = 'c'\nkey = 'k'\nclient_crl = 'r'", "client_crl needs client_ca"),
+        (
+            "tls://127.0.0.1'\ncertificate = 'c'\nkey = 'k'\nclient_ca = 'a'\nclient_certificate = 'none'",
+            "client_ca is set, but client_certificate = \"none\" asks for no certificate",
+        ),
+    ] {
+        let config: Config = format!("[[listener]]\naddress = '{rest}").parse().expect(rest);
+        let error = config.check().expect_err(rest).to_string();
+        let (_, problem) = error.split_once(": ").expect("the listener");
+        assert!(problem.starts_with(sentence), "{error}");
+    }
+}
+
+#[test]
+fn a_listener_that_asks_for_certificates_is_not_open() {
+    let tls = "[[listener]]\naddress = 'tls://0.0.0.0'\ncertificate = 'c'\nkey = 'k'\n";
+    for (rest, open) in
+        [("", true), ("client_ca = 'a'", false), ("client_ca = 'a'\nclient_certificate = 'optional'", true)]
+    {
+        let config: Config = format!("{tls}{rest}").parse().expect(rest);
+        assert_eq!(matches!(config.check(), Err(ConfigError::Open { .. })), open, "{rest}");
+    }
 }
 
 #[test]
@@ -87,8 +187,8 @@ fn mistakes_are_told_with_their_line() {
         ("[lobby]\nexempt = ['10.0.0.1/8']", "line 2: \"10.0.0.1/8\" is no range of addresses: write"),
         ("[session]\nqueue = { message = 1 }", "line 2: unknown field `message`"),
         ("[session]\nstore = true", "line 2: unknown field `store`"),
-        ("[[listener]]\nadress = ''", "line 2: unknown field `adress`, expected `address`"),
-        ("[[listener]]\n\naddress = 'tls://h'", "line 3: cannot serve tls://h: tls is not supported yet"),
+        ("[[listener]]\nadress = ''", "line 2: unknown field `adress`, expected one of `address`"),
+        ("[[listener]]\n\naddress = 'http://h'", "line 3: cannot serve http://h: write tcp://HOST:PORT"),
         ("[[listener]]", "line 1: missing field `address`"),
         ("shards = 0", "line 1: invalid value: integer `0`, expected a nonzero u16"),
         ("shards = 1\nshards = 2", "line 2: duplicate key"),

@@ -4,8 +4,10 @@ use std::io;
 
 use thiserror::Error;
 
+use super::proxy::ProxyFailure;
 #[cfg(feature = "tls")]
 use super::tls_failure::TlsFailure;
+use crate::config::Address;
 use crate::core::Counter;
 
 /// Why nothing more can be read from a stream.
@@ -15,6 +17,10 @@ pub(in crate::net) enum Failure {
     /// The socket has failed; `WouldBlock` and `Interrupted` are no ends.
     #[error("{0}")]
     Io(io::Error),
+    #[error("as many connections came through {0} as it may have")]
+    Full(Address),
+    #[error(transparent)]
+    Proxy(#[from] ProxyFailure),
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] TlsFailure),
@@ -25,6 +31,9 @@ impl Failure {
     pub(in crate::net) const fn counter(&self) -> Option<Counter> {
         match self {
             Self::Io(_) => None,
+            Self::Full(_) => Some(Counter::ListenerFull),
+            Self::Proxy(ProxyFailure::Malformed) => Some(Counter::ProxyMalformed),
+            Self::Proxy(ProxyFailure::Untrusted) => Some(Counter::ProxyUntrusted),
             #[cfg(feature = "tls")]
             Self::Tls(failure) => Some(failure.counter()),
         }

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 
 use super::failure::Failure;
+use super::proxy;
 use super::socket::{Peer, Socket};
 use super::tls::Tls;
 use super::unsent::Unsent;
@@ -16,6 +17,8 @@ const SEALED_AT_ONCE: usize = 64 << 10;
 /// The layers of one stream, from the socket upwards.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Layers {
+    /// Whether a header of the PROXY protocol is awaited.
+    pub(in crate::net) proxy: bool,
     pub(in crate::net) tls: Option<Tls>,
     /// Bytes of the socket that no layer has understood: less than one record.
     unread: Vec<u8>,
@@ -62,19 +65,34 @@ impl Layers {
     /// Unwraps what has come and was not understood yet; how much of it is understood now.
     fn open(
         &mut self,
-        _peer: &mut Peer,
+        peer: &mut Peer,
         raw: &mut [u8],
         plain: &mut [u8],
         received: &mut Received,
     ) -> Result<usize, Failure> {
-        let Some(tls) = &mut self.tls else {
-            received.len = raw.len();
-            return Ok(raw.len());
-        };
-        let opened = tls.open(raw, plain, self.unsent.buffer())?;
-        received.len = opened.len;
-        received.end |= opened.end;
-        Ok(opened.consumed)
+        let mut start = 0;
+        if self.proxy {
+            let Some(header) = proxy::read(raw)? else { return Ok(0) };
+            if let Some(client) = header.client {
+                *peer = Peer::Address(client);
+            }
+            self.proxy = false;
+            start = header.len;
+        }
+        match &mut self.tls {
+            Some(tls) => {
+                let raw = raw.get_mut(start..).unwrap_or_default();
+                let opened = tls.open(raw, plain, self.unsent.buffer())?;
+                received.len = opened.len;
+                received.end |= opened.end;
+                Ok(start + opened.consumed)
+            }
+            None => {
+                raw.copy_within(start.., 0);
+                received.len = raw.len() - start;
+                Ok(raw.len())
+            }
+        }
     }
 
     /// Keeps what is not understood until more comes. An idle connection holds no buffer.
@@ -151,6 +169,14 @@ impl Layers {
     }
 
     pub(super) fn stage(&self) -> Stage {
-        if self.tls.as_ref().is_some_and(Tls::is_handshaking) { Stage::Tls } else { Stage::Connect }
+        match &self.tls {
+            _ if self.proxy => Stage::Proxy,
+            Some(tls) if tls.is_handshaking() => Stage::Tls,
+            _ => Stage::Connect,
+        }
+    }
+
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::is_resumed)
     }
 }

@@ -13,10 +13,9 @@
 //! another as one value with its unread bytes, an idle one holds no buffers, and reading needs no more of them than the
 //! one that all connections of a shard share. A stream without layers is a socket and costs nothing else.
 
-#![allow(dead_code, reason = "the listeners that make streams with layers come next")]
-
 mod failure;
 mod layers;
+mod proxy;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -28,10 +27,12 @@ use std::io::{self, IoSlice, Write};
 
 use mio::{Interest, Registry, Token};
 
+use super::listen::Place;
+
 pub(super) use failure::Failure;
 pub(super) use layers::Layers;
+pub(super) use proxy::ProxyFailure;
 pub(super) use socket::{Peer, Socket};
-#[allow(unused_imports, reason = "the listeners that make streams with layers come next")]
 pub(super) use tls::Tls;
 
 use crate::core::Stage;
@@ -42,6 +43,8 @@ pub(super) struct Stream {
     socket: Socket,
     peer: Peer,
     layers: Option<Box<Layers>>,
+    /// Its place among the connections of its listener.
+    _place: Place,
 }
 
 /// What came of a read.
@@ -64,8 +67,8 @@ pub(super) struct Spare {
 }
 
 impl Stream {
-    pub(super) fn new(socket: Socket, peer: Peer, layers: Option<Box<Layers>>) -> Self {
-        Self { socket, peer, layers }
+    pub(super) const fn new(socket: Socket, peer: Peer, layers: Option<Box<Layers>>, place: Place) -> Self {
+        Self { socket, peer, layers, _place: place }
     }
 
     /// Registers for both directions at once; readiness is reported when it changes, not while it lasts.
@@ -132,6 +135,15 @@ impl Stream {
     /// Bytes of memory that the layers hold.
     pub(super) fn held(&self) -> usize {
         self.layers.as_ref().map_or(0, |layers| layers.held())
+    }
+
+    pub(super) fn has_tls(&self) -> bool {
+        self.layers.as_ref().is_some_and(|layers| layers.tls.is_some())
+    }
+
+    /// Whether TLS goes on with an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.layers.as_ref().is_some_and(|layers| layers.is_resumed())
     }
 
     /// The other end: of the socket, or what a trusted proxy says.

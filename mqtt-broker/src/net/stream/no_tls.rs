@@ -37,4 +37,8 @@ impl Tls {
     pub(super) const fn is_handshaking(&self) -> bool {
         match *self {}
     }
+
+    pub(super) const fn is_resumed(&self) -> bool {
+        match *self {}
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use rustls::HandshakeKind;
 use rustls::server::{ServerConfig, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError};
 
@@ -36,8 +37,9 @@ impl Tls {
     /// Bytes of memory of one connection, by experience: rustls does not tell.
     pub(super) const HELD: usize = 12 << 10;
 
-    pub(in crate::net) fn new(config: &Arc<ServerConfig>) -> Result<Self, rustls::Error> {
-        UnbufferedServerConnection::new(Arc::clone(config)).map(|connection| Self(Box::new(connection)))
+    pub(in crate::net) fn new(config: &Arc<ServerConfig>) -> Result<Self, TlsFailure> {
+        let connection = UnbufferedServerConnection::new(Arc::clone(config))?;
+        Ok(Self(Box::new(connection)))
     }
 
     /// Opens the whole records of `raw` into `plain`, which has to be as long. Answers go to `unsent`, also those to
@@ -149,6 +151,11 @@ impl Tls {
 
     pub(super) fn is_handshaking(&self) -> bool {
         self.0.is_handshaking()
+    }
+
+    /// Whether the handshake went on with an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.0.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 }
 

@@ -1,0 +1,143 @@
+//! The TLS of a listener: its files, and what handshakes there may be.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, ParsedCertificate, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::{CertificateError, Error, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+
+#[cfg(feature = "aws-lc-rs")]
+use rustls::crypto::aws_lc_rs as cryptography;
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+use rustls::crypto::ring as cryptography;
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+compile_error!("the feature tls needs one that says whose cryptography does the work: ring or aws-lc-rs");
+
+use super::tls_error::TlsError;
+use crate::config::{ClientCertificate, Listener, TlsSettings, TlsVersion};
+
+/// Tickets for a later handshake that a client of TLS 1.3 gets: it has one connection, and will have one again.
+const TICKETS: usize = 1;
+/// The protocol's name for ALPN, and that of HTTP, which a WebSocket begins with.
+const MQTT: &[u8] = b"mqtt";
+const HTTP: &[u8] = b"http/1.1";
+
+/// Reads the files of a listener with TLS.
+pub(super) fn load(listener: &Listener, settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(cryptography::default_provider());
+    let versions: &[&SupportedProtocolVersion] = match settings.minimum_version {
+        TlsVersion::V1_2 => &[&version::TLS13, &version::TLS12],
+        TlsVersion::V1_3 => &[&version::TLS13],
+    };
+    let certificate = listener.certificate.as_deref().unwrap_or_else(|| Path::new(""));
+    let key = listener.key.as_deref().unwrap_or_else(|| Path::new(""));
+    let chain = certificates("certificate", certificate)?;
+    warn_of_validity(certificate, &chain);
+    let private = private_key(key)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(TlsError::Refused)?
+        .with_client_cert_verifier(verifier(listener)?)
+        .with_single_cert(chain, private)
+        .map_err(|error| match error {
+            Error::InconsistentKeys(_) => {
+                TlsError::Mismatch { key: key.to_owned(), certificate: certificate.to_owned() }
+            }
+            error => TlsError::Unusable { path: key.to_owned(), error },
+        })?;
+    config.alpn_protocols = vec![if listener.address.is_websocket() { HTTP } else { MQTT }.to_vec()];
+    config.ticketer = cryptography::Ticketer::new().map_err(TlsError::Refused)?;
+    config.send_tls13_tickets = TICKETS;
+    config.session_storage = ServerSessionMemoryCache::new(settings.sessions);
+    Ok(Arc::new(config))
+}
+
+/// Who looks at the certificates of clients.
+fn verifier(listener: &Listener) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let Some(path) = &listener.client_ca else { return Ok(Arc::new(NoClientAuth)) };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("client_ca", path)? {
+        roots.add(certificate).map_err(|error| TlsError::Unusable { path: path.clone(), error })?;
+    }
+    let provider = Arc::new(cryptography::default_provider());
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    if let Some(path) = &listener.client_crl {
+        // a client whose own CA says nothing of it is refused; the CAs in between are the operator's
+        builder = builder.with_crls(lists(path)?).only_check_end_entity_revocation();
+    }
+    if listener.client_certificate() == ClientCertificate::Optional {
+        builder = builder.allow_unauthenticated();
+    }
+    builder.build().map(|verifier| verifier as Arc<dyn ClientCertVerifier>).map_err(|error| {
+        TlsError::Verifier {
+            path: listener.client_crl.as_ref().unwrap_or(path).clone(),
+            error: error.to_string(),
+        }
+    })
+}
+
+fn certificates(option: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    read(option, path, "CERTIFICATE")
+}
+
+fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    read("client_crl", path, "X509 CRL")
+}
+
+/// All blocks of one kind in a PEM file, of which there has to be one.
+fn read<T: PemObject>(option: &'static str, path: &Path, block: &'static str) -> Result<Vec<T>, TlsError> {
+    let blocks = T::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<T>, _>>);
+    let blocks = blocks.map_err(|error| unread(option, path, block, error))?;
+    if blocks.is_empty() {
+        return Err(TlsError::NoBlock { option, path: path.to_owned(), block });
+    }
+    Ok(blocks)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| {
+        let is_encrypted = std::fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
+        if is_encrypted {
+            TlsError::Encrypted { path: path.to_owned() }
+        } else {
+            unread("key", path, "PRIVATE KEY", error)
+        }
+    })
+}
+
+fn unread(option: &'static str, path: &Path, block: &'static str, error: pem::Error) -> TlsError {
+    let path = PathBuf::from(path);
+    match error {
+        pem::Error::Io(error) => TlsError::Read { option, path, error },
+        pem::Error::NoItemsFound => TlsError::NoBlock { option, path, block },
+        other => TlsError::Syntax { option, path, error: other.to_string() },
+    }
+}
+
+/// An operator may be about to replace it, so it is no reason not to serve.
+fn warn_of_validity(path: &Path, chain: &[CertificateDer<'_>]) {
+    for certificate in chain {
+        let problem = match validity(certificate) {
+            Err(Error::InvalidCertificate(
+                CertificateError::Expired | CertificateError::ExpiredContext { .. },
+            )) => "is expired",
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+            )) => "is not valid yet",
+            _ => continue,
+        };
+        tracing::warn!("a certificate in {} {problem}: clients will refuse it", path.display());
+    }
+}
+
+/// Without any CA to trust, the time is all that is looked at before it is found that none is there.
+fn validity(certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    let certificate = ParsedCertificate::try_from(certificate)?;
+    let algorithms = cryptography::default_provider().signature_verification_algorithms.all;
+    let nobody = RootCertStore::empty();
+    verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], UnixTime::now(), algorithms)
+}

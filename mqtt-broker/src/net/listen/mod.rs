@@ -1,0 +1,126 @@
+//! Where connections come in: sockets, and what a stream that comes through one begins with.
+
+#[cfg(feature = "tls")]
+mod certificates;
+mod served;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls_error;
+#[cfg(unix)]
+mod unix;
+
+use std::io;
+use std::sync::Arc;
+
+use mio::event::Source;
+use mio::net::TcpListener;
+#[cfg(unix)]
+use mio::net::UnixListener;
+
+use super::broker::StartError;
+use super::stream::{Peer, Socket};
+use crate::config::{Address, Config, Listener};
+
+pub(super) use served::{Place, Served};
+#[cfg(feature = "tls")]
+pub use tls_error::TlsError;
+
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: i32 = 1_024;
+
+/// A listener that the system has agreed to.
+#[derive(Debug)]
+pub(super) struct Opened {
+    door: Door,
+    served: Arc<Served>,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+enum Door {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener, Arc<unix::SocketFile>),
+}
+
+/// A listener as a shard has it. The system gives each connection to one of the shards.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    door: ShardDoor,
+    served: Arc<Served>,
+}
+
+#[derive(Debug)]
+enum ShardDoor {
+    Tcp(TcpListener),
+    /// The file is removed with the last shard's socket.
+    #[cfg(unix)]
+    Unix(UnixListener, #[expect(dead_code, reason = "dropping it is what counts")] Arc<unix::SocketFile>),
+}
+
+impl Opened {
+    /// Opens the socket and reads the files of a listener.
+    pub(super) fn open(listener: &Listener, config: &Config) -> Result<Self, StartError> {
+        let served = Served::new(listener, config)?;
+        let address = &listener.address;
+        let refused = |error| StartError::Bind { address: address.clone(), error };
+        let (door, address) = match address {
+            Address::Tcp(socket) | Address::Tls(socket) | Address::Ws(socket) | Address::Wss(socket) => {
+                let door = tcp::bind(*socket, &config.tcp).map_err(refused)?;
+                let chosen = door.local_addr().map_err(refused)?;
+                (Door::Tcp(door), address.with_socket(chosen))
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let permissions = listener.permissions.unwrap_or(Listener::PERMISSIONS);
+                let (door, file) = unix::bind(path, permissions).map_err(refused)?;
+                (Door::Unix(door, Arc::new(file)), address.clone())
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => return Err(refused(io::ErrorKind::Unsupported.into())),
+        };
+        Ok(Self { door, served: Arc::new(served.at(address)) })
+    }
+
+    /// Where it listens, with the port that the system chose.
+    pub(super) fn listener(&self) -> &Listener {
+        self.served.listener()
+    }
+
+    /// The same for one more shard.
+    pub(super) fn share(&self) -> io::Result<Entrance> {
+        let door = match &self.door {
+            Door::Tcp(socket) => ShardDoor::Tcp(TcpListener::from_std(socket.try_clone()?)),
+            #[cfg(unix)]
+            Door::Unix(socket, file) => {
+                ShardDoor::Unix(UnixListener::from_std(socket.try_clone()?), Arc::clone(file))
+            }
+        };
+        Ok(Entrance { door, served: Arc::clone(&self.served) })
+    }
+}
+
+impl Entrance {
+    /// The next connection that waits.
+    pub(super) fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match &self.door {
+            ShardDoor::Tcp(door) => {
+                door.accept().map(|(socket, address)| (Socket::Tcp(socket), Peer::Address(address)))
+            }
+            #[cfg(unix)]
+            ShardDoor::Unix(door, _) => door.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::Local)),
+        }
+    }
+
+    pub(super) const fn served(&self) -> &Arc<Served> {
+        &self.served
+    }
+
+    pub(super) fn source(&mut self) -> &mut dyn Source {
+        match &mut self.door {
+            ShardDoor::Tcp(door) => door,
+            #[cfg(unix)]
+            ShardDoor::Unix(door, _) => door,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What all connections of a listener have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::super::broker::StartError;
+use super::super::stream::{Failure, Layers, Peer, ProxyFailure, Socket, Stream};
+use crate::config::{Address, Config, Listener};
+
+#[cfg(feature = "tls")]
+use {super::certificates, crate::net::stream::Tls, rustls::ServerConfig};
+
+/// A listener as its connections see it.
+#[derive(Debug)]
+pub(in crate::net) struct Served {
+    listener: Listener,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<ServerConfig>>,
+    connections: AtomicUsize,
+}
+
+impl Served {
+    pub(super) fn new(listener: &Listener, config: &Config) -> Result<Self, StartError> {
+        #[cfg(feature = "tls")]
+        let tls = if listener.address.has_tls() {
+            let refused =
+                |error| StartError::Tls { address: listener.address.clone(), error: Box::new(error) };
+            Some(certificates::load(listener, &config.tls).map_err(refused)?)
+        } else {
+            None
+        };
+        #[cfg(not(feature = "tls"))]
+        let _ = config;
+        Ok(Self {
+            listener: listener.clone(),
+            #[cfg(feature = "tls")]
+            tls,
+            connections: AtomicUsize::new(0),
+        })
+    }
+
+    /// The same with the address that the system chose.
+    pub(super) fn at(mut self, address: Address) -> Self {
+        self.listener.address = address;
+        self
+    }
+
+    pub(super) const fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// Makes a stream of a socket that has come through this listener.
+    pub(in crate::net) fn stream(self: &Arc<Self>, socket: Socket, peer: Peer) -> Result<Stream, Failure> {
+        let Listener { proxy_protocol, trusted_proxies, .. } = &self.listener;
+        if *proxy_protocol
+            && peer.ip().is_some_and(|ip| !trusted_proxies.iter().any(|trusted| trusted.contains(ip)))
+        {
+            return Err(ProxyFailure::Untrusted.into());
+        }
+        let place = self.place()?;
+        let layers = self.layers()?;
+        Ok(Stream::new(socket, peer, layers, place))
+    }
+
+    fn place(self: &Arc<Self>) -> Result<Place, Failure> {
+        let Some(limit) = self.listener.connections else { return Ok(Place(None)) };
+        let place = Place(Some(Arc::clone(self)));
+        if self.connections.fetch_add(1, Ordering::Relaxed) < limit {
+            Ok(place)
+        } else {
+            Err(Failure::Full(self.listener.address.clone()))
+        }
+    }
+
+    fn layers(&self) -> Result<Option<Box<Layers>>, Failure> {
+        let has_layers = self.listener.proxy_protocol || self.listener.address.has_tls();
+        if !has_layers {
+            return Ok(None);
+        }
+        let mut layers = Box::<Layers>::default();
+        layers.proxy = self.listener.proxy_protocol;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            layers.tls = Some(Tls::new(tls)?);
+        }
+        Ok(Some(layers))
+    }
+}
+
+/// A place among the connections of a listener that has a limit of its own.
+#[derive(Debug)]
+pub(in crate::net) struct Place(Option<Arc<Served>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(served) = &self.0 {
+            served.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
