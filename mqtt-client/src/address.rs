@@ -1,94 +1,265 @@
-//! Addresses of servers: `mqtt://user:password@host:port/path`.
+//! Addresses of servers: `mqtts://user:password@host:port`, `wss://host/path`, `unix:///path`.
 
 use std::fmt;
 use std::str::FromStr;
 
+/// How packets travel: what stands before `://` in an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// `mqtt://` or `tcp://`, port 1883.
+    Tcp,
+    /// `mqtts://`, `tls://` or `ssl://`, port 8883. Needs the feature `tls`.
+    Tls,
+    /// `ws://`, port 80: WebSocket without TLS. Needs the feature `websocket`.
+    WebSocket,
+    /// `wss://`, port 443: WebSocket over TLS. Needs the features `websocket` and `tls`.
+    SecureWebSocket,
+    /// `unix://`: a socket in the file system of a Unix machine.
+    Unix,
+}
+
 /// Where a server is, and what the address says of who asks.
 ///
-/// `Debug` and `Display` leave the password out.
+/// `Debug` and `Display` leave the password out, and the query, in which some services want a signature.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
+    pub(crate) transport: Transport,
     pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) path: String,
+    /// `None` for the transport's own.
+    pub(crate) port: Option<u16>,
+    /// `None` for the transport's own.
+    pub(crate) path: Option<String>,
     pub(crate) user_name: Option<String>,
     pub(crate) password: Option<Vec<u8>>,
 }
 
-/// Why a text is no address, or none that this version can reach.
+/// Why a text is no address, or none that can be reached from here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
+    /// The scheme of a web server, not of MQTT over WebSockets.
+    #[error("{0}:// is no scheme of MQTT: for WebSockets write {1}://")]
+    Http(&'static str, &'static str),
+    /// A scheme whose feature of this crate is switched off.
+    #[error("{scheme}:// needs the feature `{feature}` of mqtt-client: add it in Cargo.toml")]
+    NeedsFeature {
+        /// The scheme.
+        scheme: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
     /// No host between `://` and the port.
-    #[error("there is no host")]
+    #[error("there is no host: write SCHEME://HOST, and an IPv6 address as SCHEME://[::1]")]
     NoHost,
+    /// A path where the transport has none.
+    #[error("{0}:// has no path: leave it out, or write ws:// or wss:// for WebSockets")]
+    NoPath(&'static str),
     /// The text has no `://`.
-    #[error("there is no scheme: write mqtt://HOST:PORT")]
+    #[error("there is no scheme: write mqtt://HOST:PORT, or mqtts, ws, wss or unix in place of mqtt")]
     NoScheme,
+    /// `unix://` on a system without Unix sockets.
+    #[error("this system has no Unix sockets")]
+    NoUnixSockets,
+    /// The path of a WebSocket address does not begin with `/`, or has characters that must be percent-encoded.
+    #[error(
+        "the path has to begin with / and its characters other than letters, digits and -._~!$&'()*+,;=:@%/? have to be percent-encoded"
+    )]
+    Path,
     /// A `%` that is not followed by two hexadecimal digits, or bytes that are no text in a user name.
     #[error("user name or password are not percent-encoded correctly")]
     PercentEncoding,
     /// The port is no number from 1 to 65,535.
     #[error("the port is no number from 1 to 65535")]
     Port,
-    /// A scheme of MQTT whose transport does not exist here yet.
-    #[error("{0}:// is not supported yet; mqtt:// and tcp:// are")]
-    NotSupportedYet(&'static str),
+    /// `unix://` without a path of a file, or with something between `://` and the path.
+    #[error("a Unix socket is named by its path: write unix:///PATH, with three slashes")]
+    UnixPath,
+    /// A scheme of no proxy that is known here.
+    #[error("{0}:// is no proxy that is known; socks5 and http are")]
+    UnknownProxy(String),
     /// A scheme that has nothing to do with MQTT.
-    #[error("{0}:// is not known; mqtt:// and tcp:// are")]
+    #[error("{0}:// is not known; mqtt, tcp, mqtts, tls, ssl, ws, wss and unix are")]
     UnknownScheme(String),
 }
 
-/// The port that IANA gave to MQTT.
-const PORT: u16 = 1883;
+impl Transport {
+    /// The usual scheme.
+    pub(crate) const fn scheme(self) -> &'static str {
+        match self {
+            Self::Tcp => "mqtt",
+            Self::Tls => "mqtts",
+            Self::WebSocket => "ws",
+            Self::SecureWebSocket => "wss",
+            Self::Unix => "unix",
+        }
+    }
 
-/// Schemes of transports that this version has not.
-const LATER: [&str; 6] = ["mqtts", "ssl", "tls", "ws", "wss", "unix"];
+    /// The port where servers listen unless told otherwise.
+    pub(crate) const fn port(self) -> u16 {
+        match self {
+            Self::Tcp => 1883,
+            Self::Tls => 8883,
+            Self::WebSocket => 80,
+            Self::SecureWebSocket => 443,
+            Self::Unix => 0,
+        }
+    }
+
+    pub(crate) const fn is_web_socket(self) -> bool {
+        matches!(self, Self::WebSocket | Self::SecureWebSocket)
+    }
+
+    pub(crate) const fn has_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::SecureWebSocket)
+    }
+
+    /// What this build of the crate lacks for it.
+    fn check(self) -> Result<(), AddressError> {
+        let needs = |feature| Err(AddressError::NeedsFeature { scheme: self.scheme(), feature });
+        if self == Self::Unix && !cfg!(unix) {
+            return Err(AddressError::NoUnixSockets);
+        }
+        if self.is_web_socket() && !cfg!(feature = "websocket") {
+            return needs("websocket");
+        }
+        if self.has_tls() && !cfg!(feature = "tls") { needs("tls") } else { Ok(()) }
+    }
+}
+
+impl FromStr for Transport {
+    type Err = AddressError;
+
+    fn from_str(scheme: &str) -> Result<Self, AddressError> {
+        let scheme = scheme.to_ascii_lowercase();
+        Ok(match scheme.as_str() {
+            "mqtt" | "tcp" => Self::Tcp,
+            "mqtts" | "tls" | "ssl" => Self::Tls,
+            "ws" => Self::WebSocket,
+            "wss" => Self::SecureWebSocket,
+            "unix" => Self::Unix,
+            "http" => return Err(AddressError::Http("http", "ws")),
+            "https" => return Err(AddressError::Http("https", "wss")),
+            _ => return Err(AddressError::UnknownScheme(scheme)),
+        })
+    }
+}
+
+/// Where a WebSocket server takes MQTT, if the address does not say.
+const WEB_SOCKET_PATH: &str = "/mqtt";
+
+impl Address {
+    pub(crate) fn port(&self) -> u16 {
+        self.port.unwrap_or_else(|| self.transport.port())
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        match &self.path {
+            Some(path) => path,
+            None if self.transport.is_web_socket() => WEB_SOCKET_PATH,
+            None => "",
+        }
+    }
+
+    /// Whether nobody but this machine sees what is sent there.
+    pub(crate) fn is_local(&self) -> bool {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        self.transport == Transport::Unix
+            || host == "localhost"
+            || host.ends_with(".localhost")
+            || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    /// What the parts do not fit together in, once setters may have changed them.
+    pub(crate) fn check(&self) -> Result<(), AddressError> {
+        self.transport.check()?;
+        match self.transport {
+            Transport::Unix if self.path().trim_matches('/').is_empty() => Err(AddressError::UnixPath),
+            Transport::Unix => Ok(()),
+            _ if self.host.is_empty() => Err(AddressError::NoHost),
+            _ if self.port == Some(0) => Err(AddressError::Port),
+            transport if transport.is_web_socket() && !is_path(self.path()) => Err(AddressError::Path),
+            _ => Ok(()),
+        }
+    }
+}
 
 impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = text.split_once("://").ok_or(AddressError::NoScheme)?;
-        check_scheme(scheme)?;
-        let (authority, path) = match rest.find('/') {
-            Some(slash) => rest.split_at(slash),
+        let transport: Transport = scheme.parse()?;
+        let (authority, path) = match rest.find(['/', '?']) {
+            Some(start) => rest.split_at(start),
             None => (rest, ""),
         };
         let (login, place) = match authority.rsplit_once('@') {
             Some((login, place)) => (Some(login), place),
             None => (None, authority),
         };
-        let (host, port) = host_and_port(place)?;
+        let (host, port) = match transport {
+            Transport::Unix if place.is_empty() => ("", None),
+            Transport::Unix => return Err(AddressError::UnixPath),
+            _ => host_and_port(place)?,
+        };
         let (user_name, password) = match login {
             Some(login) => self::login(login)?,
             None => (None, None),
         };
-        Ok(Self { host: host.to_owned(), port, path: path.to_owned(), user_name, password })
+        let path = match transport {
+            Transport::Tcp | Transport::Tls if !matches!(path, "" | "/") => {
+                return Err(AddressError::NoPath(transport.scheme()));
+            }
+            Transport::WebSocket | Transport::SecureWebSocket if path.starts_with('?') => {
+                Some(format!("{WEB_SOCKET_PATH}{path}"))
+            }
+            _ => (!path.is_empty()).then(|| path.to_owned()),
+        };
+        let address = Self { transport, host: host.to_owned(), port, path, user_name, password };
+        address.check()?;
+        Ok(address)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "mqtt://[{}]:{}{}", self.host, self.port, self.path),
-            false => write!(f, "mqtt://{}:{}{}", self.host, self.port, self.path),
+        write!(f, "{}://", self.transport.scheme())?;
+        if self.transport != Transport::Unix {
+            write!(f, "{}", HostAndPort(&self.host, self.port()))?;
+        }
+        match self.path().split_once('?') {
+            Some((path, _)) => write!(f, "{path}?..."),
+            None => f.write_str(self.path()),
         }
     }
 }
 
-fn check_scheme(scheme: &str) -> Result<(), AddressError> {
-    let scheme = scheme.to_ascii_lowercase();
-    if matches!(scheme.as_str(), "mqtt" | "tcp") {
-        return Ok(());
-    }
-    match LATER.into_iter().find(|later| *later == scheme) {
-        Some(later) => Err(AddressError::NotSupportedYet(later)),
-        None => Err(AddressError::UnknownScheme(scheme)),
+/// `HOST:PORT`, with brackets around what has colons of its own.
+pub(crate) struct HostAndPort<'a>(pub(crate) &'a str, pub(crate) u16);
+
+impl fmt::Display for HostAndPort<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.contains(':') {
+            true => write!(f, "[{}]:{}", self.0, self.1),
+            false => write!(f, "{}:{}", self.0, self.1),
+        }
     }
 }
 
-fn host_and_port(place: &str) -> Result<(&str, u16), AddressError> {
+/// Whether a text can stand in the first line of an HTTP request.
+fn is_path(path: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/?".contains(&byte);
+    path.starts_with('/') && path.bytes().all(fits)
+}
+
+pub(crate) fn host_and_port(place: &str) -> Result<(&str, Option<u16>), AddressError> {
     let (host, port) = match place.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or(AddressError::NoHost)?;
@@ -106,9 +277,9 @@ fn host_and_port(place: &str) -> Result<(&str, u16), AddressError> {
         return Err(AddressError::NoHost);
     }
     let port = match port {
-        None => PORT,
+        None => None,
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            digits.parse().ok().filter(|port| *port > 0).ok_or(AddressError::Port)?
+            Some(digits.parse().ok().filter(|port| *port > 0).ok_or(AddressError::Port)?)
         }
         Some(_) => return Err(AddressError::Port),
     };
@@ -117,7 +288,7 @@ fn host_and_port(place: &str) -> Result<(&str, u16), AddressError> {
 
 type Login = (Option<String>, Option<Vec<u8>>);
 
-fn login(login: &str) -> Result<Login, AddressError> {
+pub(crate) fn login(login: &str) -> Result<Login, AddressError> {
     let (name, password) = match login.split_once(':') {
         Some((name, password)) => (name, Some(percent_decode(password)?)),
         None => (login, None),
@@ -142,60 +313,4 @@ fn percent_decode(text: &str) -> Result<Vec<u8>, AddressError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<(String, u16, String), AddressError> {
-        text.parse().map(|address: Address| (address.host, address.port, address.path))
-    }
-
-    #[test]
-    fn an_address_has_scheme_host_port_and_path() {
-        let is = |host: &str, port, path: &str| Ok((host.to_owned(), port, path.to_owned()));
-        assert_eq!(parse("mqtt://house"), is("house", 1883, ""));
-        assert_eq!(parse("TCP://house:1884/"), is("house", 1884, "/"));
-        assert_eq!(parse("mqtt://[::1]:99/mqtt"), is("::1", 99, "/mqtt"));
-        assert_eq!(parse("mqtt://[fe80::1]"), is("fe80::1", 1883, ""));
-        assert_eq!(parse("mqtt://a@b:1"), is("b", 1, ""));
-    }
-
-    #[test]
-    fn a_wrong_address_says_what_is_wrong_with_it() {
-        for (text, error) in [
-            ("house:1883", AddressError::NoScheme),
-            ("mqtt://", AddressError::NoHost),
-            ("mqtt://:1883", AddressError::NoHost),
-            ("mqtt://[::1", AddressError::NoHost),
-            ("mqtt://[::1]99", AddressError::Port),
-            ("mqtt://house:0", AddressError::Port),
-            ("mqtt://house:+1", AddressError::Port),
-            ("mqtt://house:65536", AddressError::Port),
-            ("mqtt://::1:1883", AddressError::NoHost),
-            ("mqtt://a%zz@house", AddressError::PercentEncoding),
-            ("mqtt://%ff@house", AddressError::PercentEncoding),
-            ("http://house", AddressError::UnknownScheme("http".into())),
-            ("wss://house", AddressError::NotSupportedYet("wss")),
-        ] {
-            assert_eq!(parse(text), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_transport_of_a_later_version_is_named() {
-        for scheme in LATER {
-            let error = parse(&format!("{scheme}://house")).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("{scheme}:// is not supported yet; mqtt:// and tcp:// are")
-            );
-        }
-    }
-
-    #[test]
-    fn user_name_and_password_are_percent_decoded() {
-        let address: Address = "mqtt://me%40home:p%3a%2Fss@house".parse().unwrap();
-        assert_eq!(address.user_name.as_deref(), Some("me@home"));
-        assert_eq!(address.password.as_deref(), Some(&b"p:/ss"[..]));
-        assert_eq!(address.to_string(), "mqtt://house:1883");
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::command::{Command, Inbox, Left, PublishCommand};
-use crate::connection::{Connection, Dial, Tcp};
+use crate::connection::{Connection, Dial};
 use crate::core::Core;
 use crate::error::{ConnectionError, PublishError, SubscribeError};
 use crate::options::ConnectOptions;
@@ -18,6 +18,7 @@ use crate::publish::Publish;
 use crate::status::{Shared, Stats, Status};
 use crate::stream::{Signals, StreamLimits};
 use crate::subscribe::Subscribe;
+use crate::transport::Network;
 
 /// Messages on their way from handles to the driver, which takes them at its next turn.
 const PUBLISHES: usize = 64;
@@ -83,8 +84,9 @@ impl Client {
         ConnectionError: From<O::Error>,
     {
         let options = options.try_into()?;
-        let dialer = Tcp::new(&options.address);
-        Self::with_dialer(options, dialer)
+        options.address.check()?;
+        let (dialer, is_plain) = (Network::new(&options), options.is_plain());
+        Self::assemble(options, dialer, is_plain)
     }
 
     /// As [`Client::new`], over a transport of the application's own.
@@ -95,17 +97,23 @@ impl Client {
         options: ConnectOptions,
         dialer: D,
     ) -> Result<(Self, Connection<D>), ConnectionError> {
+        // what that transport hides is not known here
+        Self::assemble(options, dialer, false)
+    }
+
+    fn assemble<D: Dial>(
+        options: ConnectOptions,
+        dialer: D,
+        is_plain: bool,
+    ) -> Result<(Self, Connection<D>), ConnectionError> {
         let connect = options.to_connect()?;
-        if options.has_plain_password() {
-            tracing::warn!("the password is sent in plain text: everybody on the way can read it");
-        }
         let QueueLimits { messages, .. } = options.session_config().queue;
         let (publishes, publish_receiver) = mpsc::channel(messages.clamp(1, PUBLISHES));
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let inbox = Inbox { publishes: publish_receiver, commands: command_receiver };
         let (shared, signals) = (Arc::new(Shared::default()), Arc::new(Signals::default()));
         let core = Core::new(&options, Arc::clone(&shared), Arc::clone(&signals), inbox);
-        let connection = Connection::new(core, dialer, connect, &options);
+        let connection = Connection::new(core, dialer, connect, &options, is_plain);
         let inner = Inner { publishes, commands, signals, streams: options.streams, shared };
         Ok((Self { inner: Arc::new(inner) }, connection))
     }

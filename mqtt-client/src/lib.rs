@@ -12,7 +12,8 @@
 //!   +----------------------------------------------------------------+
 //!        packets |  ^                    connects again after each loss, with pauses and jitter
 //!                v  |
-//!             transport: TCP, or any AsyncRead + AsyncWrite through Dial
+//!             transport: TCP, TLS, WebSocket, Unix socket, through a proxy or not;
+//!                        or any AsyncRead + AsyncWrite through Dial
 //! ```
 //!
 //! # Example
@@ -69,13 +70,64 @@
 //! * **Two clients with one identifier** throw each other out. The pauses grow, since only a connection that has held
 //!   for long makes them short again, and a warning is logged.
 //!
+//! # Ways to a server
+//!
+//! The address says which: `mqtt://`, `mqtts://`, `ws://`, `wss://`, `unix://`; all of them are in the table at
+//! [`ConnectOptions::new`]. TLS needs no further option where the system knows the server's CA; [`Tls`] is for a CA and a
+//! client certificate of one's own:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tls")]
+//! # async fn example() -> Result<(), mqtt_client::ConnectionError> {
+//! use mqtt_client::{ConnectOptions, Tls, connect};
+//!
+//! let public = connect("mqtts://me:secret@broker.example").await?;
+//!
+//! let tls = Tls::new().ca_file("ca.pem").certificate_files("sensor-7.pem", "sensor-7.key");
+//! let own = connect(ConnectOptions::new("wss://broker.local:8443/mqtt")?.tls(tls)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Certificates and passwords may change while the client lives: files are read again at each attempt to connect, and
+//! [`ConnectOptions::credentials`] asks the application. All addresses of a host are tried. Where nothing moves any more,
+//! TCP finds out within two minutes, whether or not MQTT's own Keep Alive is on.
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `tls` | yes | `mqtts://` and `wss://`; trust as the system has it, by rustls-platform-verifier |
+//! | `ring` | yes | `tls` with the cryptography of ring, which needs a C compiler only |
+//! | `aws-lc-rs` | | `tls` with that of aws-lc-rs; with both, this one is taken |
+//! | `websocket` | yes | `ws://`, and with `tls` `wss://` |
+//! | `proxy` | | `ConnectOptions::proxy`: SOCKS5 and HTTP CONNECT |
+//!
+//! With `tls` alone, or before either of the two, the provider of cryptography that the application has installed in
+//! rustls as the default of the process is taken. An address whose feature is missing is refused with its name.
+//!
+//! # When there is no connection
+//!
+//! [`ConnectionError`] names what failed, and its text says what to look at:
+//!
+//! | variant | the failing part |
+//! |---|---|
+//! | `Address`, `Option` | what was written in the program |
+//! | `Credentials` | the application's own provider |
+//! | `Resolve` | the name |
+//! | `Tcp`, `Unix` | each address, with what the system says |
+//! | `Proxy` | the proxy: login, rules, or the server behind it |
+//! | `Tls` | [`TlsError`]: a file or key here; the server's certificate (expired, not valid yet, wrong name, unknown CA, self-signed, revoked); the server's refusal of ours; no TLS at all |
+//! | `Upgrade` | the WebSocket: a status, no subprotocol `mqtt`, no WebSocket at all |
+//! | `NotMqtt`, `NoConnAck` | a port of another protocol, or with TLS where the address has none |
+//! | `Refused` | the code of CONNACK |
+//! | `Timeout` | the step at which [`ConnectOptions::connect_timeout`] ran out |
+//!
 //! # Cancel safety
 //!
 //! Every future may be dropped at any await, in `select!` or by a timeout:
 //!
 //! | future | when dropped |
 //! |---|---|
-//! | [`connect`], [`Connection::open`] | the attempt is given up |
+//! | [`connect`], [`Connection::open`], [`Dial::dial`] of [`Network`] | the attempt is given up, and its socket is closed |
 //! | [`Connection::run`] | the client ends; everybody who waits is told |
 //! | [`Publish`] (awaited), [`Publish::send`] | while there is no room the message is not sent; later it is sent all the same |
 //! | [`Delivery`] and its stages | nothing happens to the message |
@@ -97,6 +149,7 @@ mod client;
 mod command;
 mod connection;
 mod core;
+mod credentials;
 mod error;
 mod message;
 mod options;
@@ -106,19 +159,29 @@ mod random;
 mod status;
 mod stream;
 mod subscribe;
+mod transport;
 mod will;
 
-pub use address::AddressError;
+pub use address::{AddressError, Transport};
 pub use client::{Client, Closed, connect};
 pub use command::Left;
-pub use connection::{Connection, Dial, Tcp};
-pub use error::{ConnectionError, OptionProblem, PublishError, Step, SubscribeError};
+pub use connection::{Connection, Dial};
+pub use credentials::Credentials;
+pub use error::{
+    ConnectionError, OptionProblem, ProxyError, PublishError, Speaks, Step, SubscribeError, TcpFailure,
+    UpgradeError,
+};
 pub use message::Message;
 pub use options::ConnectOptions;
 pub use publish::{Delivery, Publish};
 pub use status::{Stats, Status};
 pub use stream::{SlowReader, StreamLimits};
 pub use subscribe::{Subscribe, Subscription};
+#[cfg(feature = "proxy")]
+pub use transport::proxy::Proxy;
+#[cfg(feature = "tls")]
+pub use transport::tls::{Tls, TlsError};
+pub use transport::{Network, NetworkStream};
 pub use will::Will;
 
 pub use mqtt_codec::{
@@ -128,6 +191,6 @@ pub use mqtt_codec::{
 pub use mqtt_session::{CleanStart, CloseReason, Overflow, QueueLimits, Violation};
 
 /// The programs in the README, which have to compile.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

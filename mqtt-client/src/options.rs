@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::error::{ConnectionError, OptionProblem};
 use crate::random;
 use crate::stream::StreamLimits;
+use crate::transport::TransportOptions;
 use crate::will::Will;
 
 /// How to connect, and what holds as long as the client lives.
@@ -50,6 +51,7 @@ pub struct ConnectOptions {
     will: Option<Will>,
     queue: Option<QueueLimits>,
     pub(crate) session: ClientConfig,
+    pub(crate) transport: TransportOptions,
 }
 
 /// The window towards servers of 3.x, which do not say how much they take: what their own clients keep to. Some
@@ -59,13 +61,20 @@ const WINDOW_V3: NonZeroU16 = NonZeroU16::MIN.saturating_add(19);
 const MAXIMUM_PACKET_SIZE: u32 = 16 << 20;
 
 impl ConnectOptions {
-    /// The defaults, towards `address`: `mqtt://HOST`, or more of `mqtt://USER:PASSWORD@HOST:PORT/PATH`.
+    /// The defaults, towards `address`.
     ///
-    /// `tcp` means the same as `mqtt`. Without a port it is 1883. User name and password are percent-encoded.
+    /// | address | transport | default port | needs the feature |
+    /// |---|---|---|---|
+    /// | `mqtt://HOST:PORT`, `tcp://` | TCP | 1883 | |
+    /// | `mqtts://HOST:PORT`, `tls://`, `ssl://` | TLS | 8883 | `tls` |
+    /// | `ws://HOST:PORT/PATH` | WebSocket; the default path is `/mqtt` | 80 | `websocket` |
+    /// | `wss://HOST:PORT/PATH` | WebSocket over TLS | 443 | `websocket` and `tls` |
+    /// | `unix:///PATH` | a Unix socket | | |
+    ///
+    /// A user name and a password, percent-encoded, may stand before the host: `mqtt://me:secret@HOST`.
     ///
     /// # Errors
-    /// What is wrong with the address; a transport that is not supported yet (`mqtts`, `ssl`, `tls`, `ws`, `wss`,
-    /// `unix`) is named.
+    /// What is wrong with the address, or which feature it needs.
     pub fn new(address: &str) -> Result<Self, ConnectionError> {
         let mut address: Address = address.parse()?;
         Ok(Self {
@@ -87,6 +96,7 @@ impl ConnectOptions {
             will: None,
             queue: None,
             session: ClientConfig::default(),
+            transport: TransportOptions::default(),
         })
     }
 
@@ -96,15 +106,15 @@ impl ConnectOptions {
         self
     }
 
-    /// The server's port. Default 1883.
+    /// The server's port. Default: the transport's.
     pub const fn port(mut self, port: u16) -> Self {
-        self.address.port = port;
+        self.address.port = Some(port);
         self
     }
 
-    /// The path of a WebSocket address; TCP has no use for it.
+    /// The path of a WebSocket, or of a Unix socket's file; TCP and TLS have no use for it.
     pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.address.path = path.into();
+        self.address.path = Some(path.into());
         self
     }
 
@@ -171,7 +181,8 @@ impl ConnectOptions {
         self
     }
 
-    /// The Password, any bytes. Without TLS everybody on the way can read it; that is logged as a warning.
+    /// The Password, any bytes. Without TLS everybody on the way can read it; unless the server is on this machine, that
+    /// is logged as a warning.
     pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
         self.password = Some(password.into());
         self
@@ -242,9 +253,9 @@ impl ConnectOptions {
             || self.session_expiry.is_some_and(|span| !span.is_zero())
     }
 
-    /// Whether a password is sent that everybody on the way can read.
-    pub(crate) const fn has_plain_password(&self) -> bool {
-        self.password.is_some()
+    /// Whether everybody on the way to the server can read what is sent.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.address.transport.has_tls() && (self.transport.has_proxy() || !self.address.is_local())
     }
 
     /// Limits of the session.
@@ -266,6 +277,7 @@ impl ConnectOptions {
 
     /// The CONNECT that these options ask for.
     pub(crate) fn to_connect(&self) -> Result<Connect, ConnectionError> {
+        self.transport.check()?;
         let text = |option, value: &str| Text::new(value).map_err(|error| invalid(option, error.into()));
         let mut connect = Connect::new(self.version, text("client_id", &self.client_id)?);
         connect.keep_alive = u16::try_from(self.keep_alive.as_secs())
@@ -274,11 +286,7 @@ impl ConnectOptions {
         if connect.keep_alive == 0 && !self.keep_alive.is_zero() {
             connect.keep_alive = 1;
         }
-        connect.user_name = self.user_name.as_deref().map(|name| text("user_name", name)).transpose()?;
-        if self.password.as_ref().is_some_and(|password| password.len() > Text::MAX_LEN) {
-            return Err(invalid("password", OptionProblem::OutOfRange));
-        }
-        connect.password = self.password.clone().map(Bytes::from);
+        log_in(&mut connect, self.user_name.as_deref(), self.password.clone())?;
         connect.will = self.will.as_ref().map(|will| will.to_will(self.version)).transpose()?;
         if self.version.is_v5() {
             connect.properties.session_expiry = self.session_expiry_seconds();
@@ -286,7 +294,10 @@ impl ConnectOptions {
             return Err(invalid("session_expiry", OptionProblem::OnlyInV5));
         } else if !self.user_properties.is_empty() {
             return Err(invalid("user_property", OptionProblem::OnlyInV5));
-        } else if connect.password.is_some() && connect.user_name.is_none() {
+        } else if connect.password.is_some()
+            && connect.user_name.is_none()
+            && self.transport.provider.is_none()
+        {
             return Err(invalid("password", OptionProblem::PasswordWithoutUserName));
         }
         for (name, value) in &self.user_properties {
@@ -322,6 +333,7 @@ impl fmt::Debug for ConnectOptions {
             .field("user_properties", &self.user_properties)
             .field("streams", &self.streams)
             .field("session", &self.session_config())
+            .field("transport", &self.transport)
             .finish()
     }
 }
@@ -348,6 +360,24 @@ impl TryFrom<String> for ConnectOptions {
     fn try_from(address: String) -> Result<Self, ConnectionError> {
         Self::new(&address)
     }
+}
+
+/// Puts a user name and a password into a CONNECT, where they are given.
+pub(crate) fn log_in(
+    connect: &mut Connect,
+    user_name: Option<&str>,
+    password: Option<Vec<u8>>,
+) -> Result<(), ConnectionError> {
+    if let Some(name) = user_name {
+        connect.user_name = Some(Text::new(name).map_err(|error| invalid("user_name", error.into()))?);
+    }
+    if password.as_ref().is_some_and(|password| password.len() > Text::MAX_LEN) {
+        return Err(invalid("password", OptionProblem::OutOfRange));
+    }
+    if let Some(password) = password {
+        connect.password = Some(Bytes::from(password));
+    }
+    Ok(())
 }
 
 pub(crate) const fn invalid(option: &'static str, problem: OptionProblem) -> ConnectionError {

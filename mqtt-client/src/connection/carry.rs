@@ -1,5 +1,6 @@
 //! The loop: write while there is something, read, serve the handles, look at the deadlines.
 
+use std::future::ready;
 use std::io;
 use std::time::Duration;
 
@@ -71,11 +72,11 @@ impl<S: Stream> Link<S> {
                 self.unflushed = true;
             }
             Turn::Flushed(Ok(())) => self.unflushed = false,
-            Turn::Read(Err(error)) | Turn::Written(Err(error)) | Turn::Flushed(Err(error)) => {
-                tracing::debug!(%error, "transport");
-                return Some(end_of(core));
+            Turn::Read(Err(error)) => return Some(self.fail(core, error)),
+            Turn::Written(Ok(_)) => return Some(self.fail(core, io::ErrorKind::WriteZero.into())),
+            Turn::Written(Err(error)) | Turn::Flushed(Err(error)) => {
+                return Some(self.hear_out(core, error).await);
             }
-            Turn::Written(Ok(_)) => return Some(end_of(core)),
             Turn::Deadline if self.is_stalled() => return Some(CloseReason::Stalled),
             Turn::Deadline => {
                 let now = core.now();
@@ -105,6 +106,30 @@ impl<S: Stream> Link<S> {
 
     fn is_stalled(&self) -> bool {
         self.output.has_remaining() && self.moved.elapsed() >= STALL
+    }
+
+    /// A server that takes nothing more may have said why: what has come already is read before the end.
+    async fn hear_out(&mut self, core: &mut Core, error: io::Error) -> CloseReason {
+        loop {
+            self.make_room();
+            let read = tokio::select! {
+                biased;
+                read = self.reader.read_buf(&mut self.input) => read,
+                () = ready(()) => break,
+            };
+            match read {
+                Ok(count) if count > 0 && core.session.close_reason().is_none() => self.handle_input(core),
+                Ok(_) => break,
+                Err(error) => return self.fail(core, error),
+            }
+        }
+        self.fail(core, error)
+    }
+
+    fn fail(&mut self, core: &Core, error: io::Error) -> CloseReason {
+        tracing::debug!(%error, "transport");
+        self.error = Some(error);
+        end_of(core)
     }
 
     /// Writes what is left, DISCONNECT last, and ends the transport.

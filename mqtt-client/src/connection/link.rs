@@ -1,5 +1,7 @@
 //! One network connection: the transport, what was read and not decoded, what was encoded and not written.
 
+use std::io;
+
 use bytes::{Buf, BytesMut};
 use mqtt_codec::Decoder;
 use mqtt_session::{CloseReason, Received};
@@ -25,6 +27,11 @@ pub(super) struct Link<S> {
     pub(super) input: BytesMut,
     /// Bytes that the packet at the start of `input` still lacks, as far as that is known; else 0.
     missing: usize,
+    /// The first bytes that came, zeroes where none have.
+    pub(super) beginning: [u8; 5],
+    has_begun: bool,
+    /// What ended the transport, if it was not simply closed.
+    pub(super) error: Option<io::Error>,
     pub(super) output: Output,
     /// Whether the transport may still keep bytes that it has taken.
     pub(super) unflushed: bool,
@@ -43,6 +50,9 @@ impl<S: Stream> Link<S> {
             decoder,
             input: BytesMut::new(),
             missing: 0,
+            beginning: [0; 5],
+            has_begun: false,
+            error: None,
             output: Output::default(),
             unflushed: false,
             moved: Instant::now(),
@@ -51,6 +61,11 @@ impl<S: Stream> Link<S> {
 
     /// Decodes every packet that is complete and hands it on.
     pub(super) fn handle_input(&mut self, core: &mut Core) {
+        if !self.has_begun {
+            self.has_begun = true;
+            let count = self.input.len().min(self.beginning.len());
+            self.beginning[..count].copy_from_slice(&self.input[..count]);
+        }
         self.missing = 0;
         while core.session.close_reason().is_none() {
             match self.decoder.frame_len(&self.input) {

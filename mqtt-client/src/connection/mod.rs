@@ -21,12 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::core::Core;
+use crate::credentials::Provider;
 use crate::error::ConnectionError;
 use crate::options::ConnectOptions;
 use crate::random;
 use crate::status::Status;
+use crate::transport::Network;
 
-pub use dial::{Dial, Tcp};
+pub use dial::Dial;
 pub(crate) use output::Output;
 
 use link::Link;
@@ -38,13 +40,23 @@ const SUSPICIOUS_ENDS: u32 = 3;
 /// The driver of a [`Client`](crate::Client), for those who start it themselves.
 ///
 /// Nothing happens unless [`Connection::run`] is awaited. Dropping the connection ends the client.
-pub struct Connection<D: Dial = Tcp> {
+pub struct Connection<D: Dial = Network> {
     core: Core,
     dialer: D,
     connect: Connect,
+    login: Login,
     connect_timeout: Duration,
     link: Option<Link<D::Stream>>,
     reconnect: Reconnect,
+}
+
+/// Who the client says it is.
+struct Login {
+    /// Whom to ask before each attempt.
+    provider: Option<Provider>,
+    /// Whether everybody on the way can read it, as far as that is known.
+    is_plain: bool,
+    was_warned: bool,
 }
 
 /// When to connect again.
@@ -60,12 +72,21 @@ struct Reconnect {
 }
 
 impl<D: Dial> Connection<D> {
-    pub(crate) fn new(core: Core, dialer: D, connect: Connect, options: &ConnectOptions) -> Self {
+    /// `is_plain` if everybody on the way to the server can read what is sent.
+    pub(crate) fn new(
+        core: Core,
+        dialer: D,
+        connect: Connect,
+        options: &ConnectOptions,
+        is_plain: bool,
+    ) -> Self {
         let (first, longest) = (options.reconnect_first, options.reconnect_longest);
         let backoff = (!first.is_zero()).then(|| Backoff::new(first, longest.max(first)));
         let reconnect =
             Reconnect { backoff, good_after: longest, connected_at: None, accepted: false, early_ends: 0 };
-        Self { core, dialer, connect, connect_timeout: options.connect_timeout, link: None, reconnect }
+        let login = Login { provider: options.transport.provider.clone(), is_plain, was_warned: false };
+        let connect_timeout = options.connect_timeout;
+        Self { core, dialer, connect, login, connect_timeout, link: None, reconnect }
     }
 
     /// Makes one attempt to connect, and returns once the server has accepted it. Optional: [`Connection::run`]
