@@ -89,6 +89,63 @@ async fn connect_options_shows_everything_but_the_password() {
     assert_eq!(lines[1..], ["Connected { session_present: false }", "everything finished: true"]);
 }
 
+/// What `dump` prints and complains of, and whether it was content.
+fn dump(arguments: &[&str], input: &[u8]) -> (String, String, bool) {
+    use std::io::Write;
+    let mut command = Command::new(program("dump"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // who is told of a mistake in its arguments may close its input before it has all of it
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap(), status.success())
+}
+
+#[test]
+fn dump_prints_packet_by_packet_from_hex_and_binary() {
+    let hex = "10 0D 00:04 4d515454 05 02 003C 00 0000\n0xC0 0x00 30 07 0001 74 00 686921\n";
+    let (shown, complaint, content) = dump(&[], hex.as_bytes());
+    assert!(content && complaint.is_empty(), "{complaint}");
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[0].starts_with("     0     15 bytes  Connect(Connect { version: V5,"), "{shown}");
+    assert_eq!(lines[1], "    15      2 bytes  PingReq");
+    assert!(
+        lines[2].starts_with("    17      9 bytes  Publish(") && lines[2].contains("b\"hi!\""),
+        "{shown}"
+    );
+    let (shown, ..) = dump(&["server", "5.0"], b"\x20\x03\x00\x87\x00");
+    assert!(shown.contains("reason: NotAuthorized"), "{shown}");
+}
+
+#[test]
+fn dump_explains_the_first_fault_and_says_what_to_send() {
+    let (shown, complaint, content) = dump(&["5.0"], b"C000 30 07 0003 612F2B 00 68 C000");
+    assert!(!content);
+    assert_eq!(shown, "     0      2 bytes  PingReq\n", "what comes before is printed");
+    let lines: Vec<&str> = complaint.lines().map(str::trim).collect();
+    assert!(lines[0].starts_with("2 PUBLISH (MQTT 5.0), topic name at byte 2:"), "{complaint}");
+    assert!(lines[0].ends_with("[MQTT-3.3.2-2]"), "{complaint}");
+    assert_eq!(lines[1], "30 07 > 00 03 61 2F 2B 00 68 C0 00   byte 4 of the capture");
+    assert_eq!(lines[2], "send E0 01 81 (Malformed Packet (0x81)) and close");
+    let (_, complaint, _) = dump(&["3.1.1"], b"C1 00");
+    assert!(complaint.ends_with("close, for MQTT 3.1.1 has no packet to say why\n"), "{complaint}");
+}
+
+#[test]
+fn dump_says_what_is_wrong_with_its_input() {
+    for (arguments, input, complaint) in [
+        (&[][..], &b""[..], "nothing was captured\nusage: dump"),
+        (&[], b"hello", "the capture is text but no hex: it holds 'h'\nusage: dump"),
+        (&[], b"C0 0", "the hex ends with half a byte, after 1 bytes"),
+        (&[], b"C000 30 07 0003", "     2 the capture ends within a packet, after 4 of 9 bytes"),
+        (&[], b"C000 30 FF", "     2 the capture ends within a packet, after 2 bytes"),
+        (&["4"], b"C000", "\"4\" is neither a side nor a version\nusage: dump"),
+    ] {
+        let (_, said, content) = dump(arguments, input);
+        assert!(!content && said.starts_with(complaint), "{said}");
+    }
+}
+
 #[test]
 fn every_example_is_short_and_has_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -102,5 +159,5 @@ fn every_example_is_short_and_has_a_test() {
         assert!(tests.contains(&format!("\"{name}\"")), "{name} is not run");
         count += 1;
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 8);
 }

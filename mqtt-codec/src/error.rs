@@ -3,9 +3,9 @@
 use core::fmt;
 
 use crate::field::Field;
-use crate::packet::PacketType;
+use crate::packet::{ConnAckPropertiesRef, ConnAckRef, DisconnectRef, PacketRef, PacketType};
 use crate::reason::ReasonCode;
-use crate::version::Version;
+use crate::version::{Role, Version};
 
 /// Bytes that are not a packet of this version: what is wrong, where, and by which rule.
 ///
@@ -30,6 +30,36 @@ impl DecodeError {
     /// The code for CONNACK or DISCONNECT.
     pub const fn reason_code(&self) -> ReasonCode {
         self.kind.reason_code()
+    }
+
+    /// What `reader` sends before it closes the connection; `None` where the version has no packet for it.
+    ///
+    /// A server of 5.0 answers a CONNECT in CONNACK and all else in DISCONNECT, which it sends only after a CONNACK of
+    /// success. In 3.x only a wrong protocol level is answered, with return code 1. [MQTT-3.1.2-2]
+    ///
+    /// ```
+    /// use mqtt_codec::{PacketRef, Role, Rules, Version};
+    ///
+    /// let rules = Rules::new(Version::V5, Role::Server);
+    /// let error = PacketRef::decode(b"\x30\x04\x00\x01#\x00", &rules).unwrap_err();
+    /// let mut output = Vec::new();
+    /// if let Some(answer) = error.answer(rules.role) {
+    ///     answer.encode(error.version, &mut output)?;
+    /// }
+    /// assert_eq!(output, b"\xE0\x01\x81"); // DISCONNECT: Malformed Packet
+    /// # Ok::<(), mqtt_codec::EncodeError>(())
+    /// ```
+    pub fn answer(&self, reader: Role) -> Option<PacketRef<'static>> {
+        let reason = self.reason_code();
+        let of_connect = self.packet == Some(PacketType::Connect) && reader == Role::Server;
+        let of_level = matches!(self.kind, DecodeErrorKind::ProtocolLevel(_));
+        if of_connect && (self.version.is_v5() || of_level) {
+            let properties = ConnAckPropertiesRef::default();
+            return Some(PacketRef::ConnAck(ConnAckRef { session_present: false, reason, properties }));
+        }
+        // what only CONNACK can say is said to nobody else
+        let spoken = self.version.is_v5() && !of_connect && reason.allowed_in(PacketType::Disconnect);
+        spoken.then(|| PacketRef::Disconnect(DisconnectRef::new(reason)))
     }
 
     /// The id of the statement that the bytes break, if the rule has one in this version.

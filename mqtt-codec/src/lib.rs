@@ -130,17 +130,30 @@
 //!
 //! # What each error means, and what to send
 //!
-//! After a [`DecodeError`] the connection ends. In 5.0 a server says why, in CONNACK if the packet was CONNECT and
-//! in DISCONNECT otherwise, and a client in DISCONNECT, with [`DecodeError::reason_code`]. In 3.x nothing is said;
-//! only a wrong protocol level is answered, by a CONNACK with return code 1.
+//! After a [`DecodeError`] the connection ends. [`DecodeError::answer`] is the packet that says why: in 5.0 a server
+//! sends CONNACK if the packet was CONNECT and DISCONNECT otherwise, a client DISCONNECT, with
+//! [`DecodeError::reason_code`]. In 3.x nothing is said; only a wrong protocol level is answered, by a CONNACK with
+//! return code 1.
 //!
-//! | what is wrong ([`DecodeErrorKind`]) | reason code |
-//! |---|---|
-//! | bytes that no packet has: lengths, flags, reserved bits, UTF-8, U+0000, wildcards in a wrong place, a property in a wrong packet, bytes too many or too few | 0x81 Malformed Packet |
-//! | a packet that says what it may not: a property twice, a value outside its range, packet identifier 0, an empty list, a reason code of another packet, AUTH without method | 0x82 Protocol Error |
-//! | a protocol name or level that is not spoken here | 0x84 Unsupported Protocol Version |
-//! | a Topic Alias of 0 or above the maximum | 0x94 Topic Alias invalid |
-//! | a packet above the limit | 0x95 Packet too large |
+//! | [`DecodeErrorKind`] | what it means, and where it comes from | reason code |
+//! |---|---|---|
+//! | `Truncated`, `TrailingBytes` | the lengths in a packet disagree: one was counted in characters, or the packet is of another version | 0x81 Malformed Packet |
+//! | `VarintTooLong`, `OverlongVarint` | a length in more than four bytes, or in more than it needs | 0x81 |
+//! | `ReservedType`, `Flags`, `ReservedBit`, `AcknowledgeFlags`, `DupWithoutQoS` | bits are set that have no meaning: often bytes went missing before, or this is no MQTT at all ([`Compat`] has some) | 0x81 |
+//! | `NotInVersion` | AUTH, which only 5.0 has | 0x81 |
+//! | `InvalidUtf8`, `NullCharacter`, `ControlCharacter` | a string in another character set, or with its C terminator | 0x81 |
+//! | `Wildcard`, `MultiLevelWildcard`, `SingleLevelWildcard` | `+` or `#` in a topic, or not as a whole level of a filter | 0x81 |
+//! | `WillFlags`, `InvalidWillQoS`, `PasswordWithoutUserName`, `SessionPresentInRefusal` | flags that do not go together | 0x81 |
+//! | `UnknownProperty`, `PropertyNotAllowed` | a property of another packet, or of none | 0x81 |
+//! | `DuplicateProperty`, `InvalidValue` | a property twice, or with a value outside its range | 0x82 Protocol Error |
+//! | `PacketIdZero` | a counter that begins at 0: the most frequent mistake of small clients | 0x82 |
+//! | `Empty` | a topic or filter without a character, a list without an element | 0x82 |
+//! | `ReasonCodeNotAllowed` | a reason code of another packet, or of none | 0x82 |
+//! | `NoLocalOnShare`, `SubscriptionIdFromClient`, `AuthenticationMethodMissing`, `AuthenticationDataWithoutMethod` | what may not be asked for or said together | 0x82 |
+//! | `TopicAliasUnknown` | an alias that was given on an earlier connection, or never | 0x82 |
+//! | `TopicAliasInvalid` | an alias of 0, or above the maximum that was announced | 0x94 Topic Alias invalid |
+//! | `ProtocolName`, `ProtocolLevel` | a version that is not spoken here, or no MQTT | 0x84 Unsupported Protocol Version |
+//! | `PacketTooLarge` | more than the limit of this reader | 0x95 Packet too large |
 //!
 //! The error also has the packet, the [`Field`], the offset of the byte, and the id of the statement that is broken:
 //!
@@ -154,6 +167,12 @@
 //!      type [MQTT-3.3.1-4]"
 //! );
 //! ```
+//!
+//! The example `dump` in the repository prints a capture packet by packet with this, and explains its first fault.
+//!
+//! An [`EncodeError`] is a mistake of the caller, and nothing has been sent: the version has no such field
+//! (`NotInVersion`), the value breaks a rule of the field (`Empty`, `NullCharacter`, `TooLong`), of its packet
+//! (`Combination`, `PasswordWithoutUserName`, `ReasonCodeNotAllowed`), or the packet is above a limit (`PacketTooLarge`).
 //!
 //! # Features
 //!
