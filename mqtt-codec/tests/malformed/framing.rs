@@ -145,47 +145,6 @@ fn the_flags_of_3_1_are_unused() {
 }
 
 #[test]
-fn a_byte_after_the_last_field_is_refused_in_every_packet() {
-    for version in Version::ALL {
-        for (packet_type, mut bytes) in smallest(version) {
-            let end = bytes.len() as u32;
-            bytes.push(0);
-            bytes[1] += 1;
-            let reader = reader_of(packet_type, version);
-            let Err(error) = decode(&bytes, version, reader) else {
-                // the byte is payload, or one more reason code
-                let more = matches!(packet_type, PacketType::Publish | PacketType::SubAck)
-                    || version.is_v5()
-                        && matches!(packet_type, PacketType::UnsubAck | PacketType::Disconnect)
-                    || version.is_v5() && (4..=7).contains(&(packet_type as u8));
-                assert!(more, "{packet_type} in {version} takes a byte more");
-                continue;
-            };
-            let half_a_filter = matches!(packet_type, PacketType::Subscribe | PacketType::Unsubscribe);
-            let kind = if half_a_filter { Kind::Truncated } else { Kind::TrailingBytes };
-            assert_eq!((error.kind, error.offset), (kind, end), "{packet_type} in {version}: {error}");
-        }
-    }
-}
-
-#[test]
-fn a_missing_last_byte_is_refused_in_every_packet() {
-    for version in Version::ALL {
-        for (packet_type, bytes) in smallest(version) {
-            if bytes.len() == 2 || packet_type == PacketType::Publish && !version.is_v5() {
-                continue;
-            }
-            let short = frame(bytes[0], &bytes[2..bytes.len() - 1]);
-            let reader = reader_of(packet_type, version);
-            let Err(error) = decode(&short, version, reader) else {
-                panic!("{packet_type} in {version} without its last byte")
-            };
-            assert!(matches!(error.kind, Kind::Truncated | Kind::Empty), "{packet_type}, {version}: {error}");
-        }
-    }
-}
-
-#[test]
 fn mqtt_5_0__1_5_5_1_an_overlong_remaining_length_is_malformed_and_mqtt_3_1_1_takes_it() {
     for bytes in ["C0 80 00", "C0 80 80 00", "C0 80 80 80 00"] {
         let row = [(bytes, Kind::OverlongVarint, Field::RemainingLength, 1, "mqtt_5_0__1_5_5_1")];

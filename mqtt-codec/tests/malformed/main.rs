@@ -7,7 +7,6 @@ mod framing;
 mod properties;
 mod publish;
 mod requests;
-mod strings;
 #[path = "../support/mod.rs"]
 mod support;
 
