@@ -1,6 +1,7 @@
 //! From a stream of bytes to packets: framing, the version of the connection, topic aliases.
 
 use crate::alias::IncomingAliases;
+use crate::characters;
 use crate::compat::Compat;
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
@@ -18,8 +19,8 @@ pub struct Decoder {
     aliases: IncomingAliases,
     /// Whether the version is known: at a client from the start, at a server from CONNECT on.
     versioned: bool,
-    /// Whether more is let through than the standard demands, so that it is worth looking for.
-    lenient: bool,
+    /// Whether a rule is set other than the standard has it, so that packets are looked at again.
+    unusual: bool,
     used: Compat,
 }
 
@@ -39,7 +40,7 @@ impl Decoder {
 
     const fn new(rules: Rules, versioned: bool) -> Self {
         let aliases = IncomingAliases::new(0);
-        Self { rules, aliases, versioned, lenient: false, used: Compat::NONE }
+        Self { rules, aliases, versioned, unusual: false, used: Compat::NONE }
     }
 
     /// Sets the Topic Alias Maximum that was announced to the peer, and forgets aliases learnt before.
@@ -55,7 +56,7 @@ impl Decoder {
     /// Lets through deviations by name.
     pub fn set_compat(&mut self, compat: Compat) {
         self.rules.compat = compat;
-        self.lenient = compat != Compat::STRICT;
+        self.unusual = compat != Compat::STRICT;
     }
 
     /// The rules of [`Compat`] without which a packet would have been refused since this was last asked.
@@ -121,16 +122,33 @@ impl Decoder {
         if header.packet_type == PacketType::Connect && !self.versioned {
             self.take_version(header, frame);
         }
-        let mut packet = PacketRef::decode_body(header, frame, &self.rules)?;
-        if self.lenient || header.is_overlong() {
-            self.used.note(header, &packet, body(header, frame), self.rules.version);
+        // kept as a result: to take it apart would move the largest packet
+        let mut packet = PacketRef::decode_body(header, frame, &self.rules);
+        if let Ok(packet) = &packet
+            && (self.unusual || header.is_overlong())
+        {
+            self.look_again(header, packet, frame)?;
         }
-        if let PacketRef::Publish(publish) = &mut packet
+        if let Ok(PacketRef::Publish(publish)) = &mut packet
             && publish.alias.is_some()
         {
             self.aliases.resolve(publish).map_err(|kind| alias_error(kind, &self.rules, frame))?;
         }
-        Ok(packet)
+        packet
+    }
+
+    #[cold]
+    fn look_again(
+        &mut self,
+        header: FixedHeader,
+        packet: &PacketRef<'_>,
+        frame: &[u8],
+    ) -> Result<(), DecodeError> {
+        self.used.note(header, packet, body(header, frame), self.rules.version);
+        if self.rules.compat.control_characters {
+            return Ok(());
+        }
+        characters::check(packet, frame, self.rules.version)
     }
 
     #[cold]

@@ -142,7 +142,11 @@ impl<'a> PacketRef<'a> {
     pub fn decode(frame: &'a [u8], rules: &Rules) -> Result<Self, DecodeError> {
         let (field, offset, kind) = match FixedHeader::parse(frame, rules)? {
             Some(header) if header.packet_len() == frame.len() => {
-                return Self::decode_body(header, frame, rules);
+                if rules.compat.control_characters {
+                    return Self::decode_body(header, frame, rules);
+                }
+                let packet = Self::decode_body(header, frame, rules)?;
+                return characters::check(&packet, frame, rules.version).map(|()| packet);
             }
             Some(header) if header.packet_len() < frame.len() => {
                 (Field::Body, header.packet_len(), DecodeErrorKind::TrailingBytes)
@@ -154,22 +158,14 @@ impl<'a> PacketRef<'a> {
         Err(DecodeError { packet, version: rules.version, field, offset, kind })
     }
 
-    /// Reads a packet whose fixed header has been parsed; `frame` is the whole packet.
+    /// Reads a packet whose fixed header has been parsed; `frame` is the whole packet. Does not look for characters
+    /// that are refused only on demand.
     #[inline]
     pub(crate) fn decode_body(
         header: FixedHeader,
         frame: &'a [u8],
         rules: &Rules,
     ) -> Result<Self, DecodeError> {
-        let packet = Self::parse_body(header, frame, rules)?;
-        if !rules.compat.control_characters {
-            characters::check(&packet, frame, rules.version)?;
-        }
-        Ok(packet)
-    }
-
-    #[inline]
-    fn parse_body(header: FixedHeader, frame: &'a [u8], rules: &Rules) -> Result<Self, DecodeError> {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
         let (packet_type, version) = (header.packet_type, rules.version);
         let error = |fault| locate(fault, packet_type, frame.len(), version);
