@@ -1,8 +1,14 @@
 //! The client against Debian's `mosquitto` broker, which each test starts for itself.
 
+#[cfg(all(feature = "ring", feature = "websocket"))]
+#[path = "../transports/certificates.rs"]
+#[allow(dead_code, reason = "other tests use other parts")]
+mod certificates;
 mod delivery;
 mod lasting;
 mod mosquitto;
+#[cfg(all(feature = "ring", feature = "websocket"))]
+mod transports;
 mod v5;
 
 use std::future::IntoFuture;

@@ -45,6 +45,11 @@ impl Mosquitto {
         format!("mqtt://127.0.0.1:{}", self.port)
     }
 
+    /// The address by another transport, for a listener that was set up for it.
+    pub(crate) fn address_of(&self, scheme: &str, host: &str) -> String {
+        format!("{scheme}://{host}:{}", self.port)
+    }
+
     fn try_start(port: u16, settings: &str) -> Option<Self> {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}"));
         fs::create_dir_all(&directory).unwrap();
