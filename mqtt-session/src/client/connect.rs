@@ -43,6 +43,10 @@ impl ClientSession {
         {
             connect.client_id = assigned.clone();
         }
+        // [MQTT-3.1.3-7] in 3.x nobody says by which name the session could be found again
+        if connect.client_id.is_empty() && !self.version.is_v5() {
+            connect.clean_start = true;
+        }
         if self.version.is_v5() {
             let maximum = self.config.maximum_packet_size;
             let properties = &mut connect.properties;

@@ -1,8 +1,8 @@
 //! CONNECT, CONNACK, and what each side makes of them.
 
-use mqtt_codec::{ConnAck, Packet, QoS, ReasonCode, Seconds, Version};
+use mqtt_codec::{ConnAck, Packet, PacketRef, QoS, ReasonCode, Seconds, Version};
 use mqtt_session::{
-    ClientConfig, ClientEvent, CloseReason, PublishError, ServerConfig, SubscribeError, Violation,
+    CleanStart, ClientConfig, ClientEvent, CloseReason, PublishError, ServerConfig, SubscribeError, Violation,
 };
 
 use crate::common::{
@@ -107,6 +107,26 @@ fn mqtt_5_0__3_1_3_7_and_mqtt_5_0__3_2_2_16_an_assigned_identifier_is_told_and_k
     client.open();
     let [Packet::Connect(again)] = &client.fetch()[..] else { panic!() };
     assert_eq!(again.client_id.as_str(), "given");
+}
+
+#[test]
+fn mqtt_3_1_1__3_1_3_7_a_client_without_identifier_starts_clean_on_every_connection() {
+    let clean_start = |client: &mut ClientAlone| {
+        let [Packet::Connect(connect)] = &client.fetch()[..] else { panic!() };
+        connect.clean_start
+    };
+    for client_id in ["", "named"] {
+        let mut connect = resuming(Version::V3_1_1);
+        connect.client_id = text(client_id);
+        let config = ClientConfig { clean_start: CleanStart::Never, ..client_config() };
+        let mut client = ClientAlone::opened(connect, config);
+        for _ in 0..2 {
+            assert_eq!(clean_start(&mut client), client_id.is_empty(), "{client_id}");
+            let connack = ConnAck::new(false, ReasonCode::Success);
+            client.session.handle_packet(client.now, &PacketRef::ConnAck(connack.view()));
+            client.open();
+        }
+    }
 }
 
 fn connack_without_session(connack: &ConnAck) -> Box<ConnAck> {
