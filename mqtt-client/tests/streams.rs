@@ -116,6 +116,25 @@ async fn subscribe_says_what_was_asked_for_and_returns_what_was_granted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_comes_before_suback_reaches_its_stream() {
+    for version in Version::ALL {
+        let (pipes, mut server) = server(version, 64);
+        let (client, _driver) = start(options(version, "me"), pipes);
+        let mut peer = server.connected(false).await;
+        let script = async {
+            let Packet::Subscribe(subscribe) = peer.receive().await else { panic!("no SUBSCRIBE") };
+            let ids: Vec<_> = subscribe.subscription_id.into_iter().collect();
+            peer.send(message("a", "x", QoS::AtMostOnce, 0, &ids)).await;
+            let reasons = vec![ReasonCode::Success];
+            peer.send(Packet::SubAck(SubAck { reasons, ..suback(subscribe.id) })).await;
+        };
+        let subscribing = client.subscribe("a").into_future();
+        let (subscription, ()) = within(async { tokio::join!(subscribing, script) }).await;
+        assert_eq!(next(&mut subscription.unwrap()).await, is("a", "x"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscription_that_is_refused_altogether_is_an_error() {
     for version in Version::ALL {
         let (pipes, mut server) = server(version, 64);

@@ -20,7 +20,7 @@ const LAYERS: [&str; 5] = ["codec", "session", "client", "broker", "transport"];
 struct Statement {
     id: Id,
     layer: String,
-    /// A rule without an id in the standard names the test that shows it; `-` if there is none, or a table has it.
+    /// The test that shows it without its id; `-` if there is none. Rules that have no id need one.
     test: Option<String>,
 }
 
