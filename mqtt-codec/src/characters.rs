@@ -4,6 +4,7 @@ use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
 use crate::list::UserProperties;
 use crate::packet::{MessageRef, PacketRef};
+use crate::topic::TopicRef;
 use crate::version::Version;
 
 /// Refuses a packet with a control character or a non-character in one of its strings, which all lie in `frame`.
@@ -112,6 +113,6 @@ fn reason(look: Look<'_>, reason_string: Option<&str>, user_properties: UserProp
 fn message(look: Look<'_>, topic: Field, message: &MessageRef<'_>) {
     look(topic, message.topic.as_str());
     some(look, Field::ContentType, message.properties.content_type);
-    some(look, Field::ResponseTopic, message.properties.response_topic.map(|topic| topic.as_str()));
+    some(look, Field::ResponseTopic, message.properties.response_topic.map(TopicRef::as_str));
     pairs(look, message.properties.user_properties);
 }

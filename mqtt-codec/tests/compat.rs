@@ -3,11 +3,13 @@
 
 mod support;
 
+use arbitrary::Unstructured;
 use mqtt_codec::Version::{V3_1, V3_1_1, V5};
 use mqtt_codec::{
     Compat, ConnAck, DecodeError, DecodeErrorKind as Kind, Decoder, Delivery, Field, Packet, PacketRef,
     ReasonCode, Role, Rules, Version,
 };
+use proptest::prelude::*;
 use support::hex;
 
 fn decode(bytes: &[u8], compat: Compat, version: Version, reader: Role) -> Result<Packet, DecodeError> {
@@ -243,5 +245,51 @@ fn mqtt_3_1_1__3_1_2_2_a_refusal_by_a_server_that_does_not_speak_5_0_is_understo
     assert_eq!(packet, Ok(Packet::ConnAck(ConnAck::new(false, ReasonCode::UnsupportedProtocolVersion))));
     for other in ["20 02 00 00", "20 02 00 02", "20 02 00 05", "20 02 01 01", "20 03 00 01 00"] {
         assert!(decode(&hex(other), without(Compat::NONE), V5, Role::Client).is_err(), "{other}");
+    }
+}
+
+proptest! {
+    #![proptest_config(support::seeded(2000))]
+
+    #[test]
+    fn rules_let_more_through_and_change_nothing_else(
+        seed in proptest::collection::vec(any::<u8>(), 0..400),
+        changes in proptest::collection::vec((0..12usize, any::<u8>()), 0..3),
+        version in proptest::sample::select(&Version::ALL[..]),
+        reader in proptest::sample::select(&[Role::Client, Role::Server][..]),
+    ) {
+        let packet = Packet::arbitrary(&mut Unstructured::new(&seed), version, reader).expect("a packet");
+        let mut bytes = Vec::new();
+        packet.encode(version, &mut bytes).expect("it is valid");
+        for (at, value) in changes {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+        }
+        let read = |compat| {
+            let mut decoder = Decoder::client(version, 100_000);
+            decoder.set_topic_alias_maximum(u16::MAX);
+            decoder.set_compat(compat);
+            let packet = decoder.decode_next(&bytes).map(|read| read.map(|(packet, _)| packet.to_packet()));
+            (packet, Compat { overlong_remaining_length: false, ..decoder.take_used() })
+        };
+        let (strict, none) = read(Compat::STRICT);
+        prop_assert_eq!(none, Compat::NONE);
+        let (lenient, used) = read(without(Compat::NONE));
+        if strict.is_ok() {
+            prop_assert_eq!(&lenient, &strict);
+            prop_assert_eq!(used, Compat::NONE);
+        } else if let Ok(Some(packet)) = lenient {
+            prop_assert_ne!(used, Compat::NONE, "{:?} needs no rule, but {:?}", packet, strict);
+        }
+        if used != Compat::NONE {
+            let (again, exactly) = read(Compat { overlong_remaining_length: true, control_characters: true, ..used });
+            prop_assert!(again.is_ok(), "the rules that were needed are enough");
+            prop_assert_eq!(exactly, used);
+        }
+        let refusing = Compat { control_characters: false, ..Compat::STRICT };
+        if let (Ok(refined), _) = read(refusing) {
+            prop_assert_eq!(Ok(refined), strict, "a stricter reader reads the same, or nothing");
+        }
     }
 }
