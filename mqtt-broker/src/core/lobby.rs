@@ -47,6 +47,11 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
+    /// A browser, or a WebSocket, at a port without one.
+    #[error(
+        "the client speaks HTTP, this port speaks MQTT without WebSocket: let it use tcp://, or a ws:// listener"
+    )]
+    Http,
     /// The bytes are no CONNECT.
     #[error("{0}")]
     Malformed(DecodeError),
@@ -56,6 +61,9 @@ pub enum RefusalReason {
     /// The CONNECT cannot be accepted.
     #[error("refused: {0}")]
     Refused(ReasonCode),
+    /// TLS at a port without it.
+    #[error("the client speaks TLS, this port does not: let it use tcp:// (mqtt://), or a tls:// listener")]
+    Tls,
 }
 
 impl Lobby {
@@ -67,6 +75,9 @@ impl Lobby {
     /// Bytes from the client. After a verdict other than [`Verdict::More`] the lobby is done with.
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Verdict {
         self.unread.extend_from_slice(bytes);
+        if let Some(reason) = of_another_protocol(&self.unread) {
+            return Verdict::Refuse(Refusal { reply: Vec::new(), reason });
+        }
         // who does not begin with CONNECT is not waited for
         if let Some(packet) = self.unread.first().and_then(|first| PacketType::from_wire(first >> 4))
             && packet != PacketType::Connect
@@ -103,6 +114,16 @@ impl Refusal {
     /// A refusal of a CONNECT that conforms; CONNACK says why as far as the version can.
     pub fn new(version: Version, reason: ReasonCode) -> Self {
         Self { reply: connack(version, reason), reason: RefusalReason::Refused(reason) }
+    }
+}
+
+/// What people connect with to the wrong port begins so that it cannot be a CONNECT.
+fn of_another_protocol(bytes: &[u8]) -> Option<RefusalReason> {
+    match bytes {
+        // a handshake record of any version
+        [0x16, 0x03, ..] => Some(RefusalReason::Tls),
+        [b'G', b'E', b'T', b' ', ..] => Some(RefusalReason::Http),
+        _ => None,
     }
 }
 

@@ -109,7 +109,8 @@ impl ShardLoop {
         if !hub.take_connection() {
             return self.refuse_entry(now, &stream, Limit::Connections);
         }
-        let address = stream.peer().ip();
+        // what a proxy brings counts for the client, once that is known
+        let address = if stream.stage() == Stage::Proxy { None } else { stream.peer().ip() };
         let mut admitted = hub.strangers().admit(now, address);
         if let Err(Limit::HalfOpen) = admitted
             && self.evict(now)
@@ -170,6 +171,18 @@ impl ShardLoop {
         self.log_refusal(now, peer, limit);
         self.depart(now, id, if limit.is_failure() { Departure::Failed } else { Departure::Gone });
         self.drop_connection(now, id);
+    }
+
+    /// A proxy may have said whose connection this is: from now on it counts as the client's.
+    pub(super) fn note_client(&mut self, now: Time, id: ConnectionId, before: Stage) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let is_known = before == Stage::Proxy && connection.stream.stage() > before;
+        let Some(address) = connection.stream.peer().ip().filter(|_| is_known) else { return };
+        let Some(stranger) = connection.stranger() else { return };
+        let counted = self.shared.hub.strangers().readdress(now, &mut stranger.visit.guest, address);
+        if let Err(limit) = counted {
+            self.turn_away(now, id, limit);
+        }
     }
 
     /// Gives back what a stranger had as such.

@@ -60,6 +60,7 @@ impl ShardLoop {
                 }
                 if is_stranger {
                     self.note_handshake(id, stage);
+                    self.note_client(now, id, stage);
                 }
                 self.handle_received(now, id, received);
                 if is_stranger {

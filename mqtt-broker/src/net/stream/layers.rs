@@ -133,7 +133,7 @@ impl Layers {
         for slice in slices {
             let part = slice.get(..SEALED_AT_ONCE - taken).unwrap_or(slice);
             match &mut self.tls {
-                Some(tls) => tls.seal(part, self.unsent.buffer())?,
+                Some(tls) => tls.seal(part, &mut self.unread, self.unsent.buffer())?,
                 None => self.unsent.buffer().extend_from_slice(part),
             }
             taken += part.len();
@@ -148,7 +148,7 @@ impl Layers {
         }
         self.phase = Phase::Finished;
         if let Some(tls) = &mut self.tls {
-            tls.close(self.unsent.buffer());
+            tls.close(&mut self.unread, self.unsent.buffer());
         }
     }
 

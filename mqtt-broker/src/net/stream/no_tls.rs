@@ -26,11 +26,11 @@ impl Tls {
         match *self {}
     }
 
-    pub(super) const fn seal(&mut self, _: &[u8], _: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) const fn seal(&mut self, _: &[u8], _: &mut Vec<u8>, _: &mut Vec<u8>) -> io::Result<()> {
         match *self {}
     }
 
-    pub(super) const fn close(&mut self, _: &mut Vec<u8>) {
+    pub(super) const fn close(&mut self, _: &mut Vec<u8>, _: &mut Vec<u8>) {
         match *self {}
     }
 

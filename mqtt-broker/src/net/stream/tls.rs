@@ -1,6 +1,7 @@
 //! TLS as a value: ciphertext in and plain bytes out, and the other way.
 //!
-//! The buffers are the caller's. What rustls keeps between two calls is its own state, not bytes of the connection.
+//! The buffers are the caller's. What rustls keeps between two calls is its own state, not bytes of the connection; it
+//! remembers where in them a handshake message began, so each call has to show it all bytes that are not consumed.
 
 use std::fmt;
 use std::io;
@@ -8,7 +9,9 @@ use std::sync::Arc;
 
 use rustls::HandshakeKind;
 use rustls::server::{ServerConfig, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
+};
 
 use super::tls_failure::TlsFailure;
 
@@ -59,11 +62,18 @@ impl Tls {
             Ok(()) if opened.consumed == 0 && raw.len() == plain.len() => Err(TlsFailure::TooLarge),
             Ok(()) => Ok(opened),
             Err(error) => {
-                // the alert, if there is one to send
-                let alert = self.process(&mut [], &mut [], unsent, &mut Opened::default());
-                drop(alert);
+                self.encode_alert(raw.get_mut(opened.consumed..).unwrap_or_default(), unsent);
                 Err(TlsFailure::from(error))
             }
+        }
+    }
+
+    /// What is to be said about an error, if anything. rustls must not look at what was wrong again.
+    fn encode_alert(&mut self, rest: &mut [u8], unsent: &mut Vec<u8>) {
+        while self.0.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut alert)) = self.0.process_tls_records(rest).state
+        {
+            append(unsent, 0, |place| alert.encode(place).map_err(of_message));
         }
     }
 
@@ -77,7 +87,8 @@ impl Tls {
         loop {
             let rest = raw.get_mut(opened.consumed..).unwrap_or_default();
             let status = self.0.process_tls_records(rest);
-            let blocked = match status.state? {
+            let state = status.state.inspect_err(|_| opened.consumed += status.discard)?;
+            let blocked = match state {
                 ConnectionState::ReadTraffic(mut traffic) => {
                     while let Some(record) = traffic.next_record() {
                         let payload = record?.payload;
@@ -110,42 +121,53 @@ impl Tls {
         }
     }
 
-    /// Appends records with `plain` in them to `unsent`.
-    pub(super) fn seal(&mut self, plain: &[u8], unsent: &mut Vec<u8>) -> io::Result<()> {
-        self.write(Some(plain), unsent)
+    /// Appends records with `plain` in them to `unsent`. `unread` is what was not consumed so far.
+    pub(super) fn seal(
+        &mut self,
+        plain: &[u8],
+        unread: &mut Vec<u8>,
+        unsent: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        self.write(Some(plain), unread, unsent)
     }
 
     /// Says to the peer that nothing more will come.
-    pub(super) fn close(&mut self, unsent: &mut Vec<u8>) {
+    pub(super) fn close(&mut self, unread: &mut Vec<u8>, unsent: &mut Vec<u8>) {
         // before the end of the handshake there is nothing to close
-        let _ = self.write(None, unsent);
+        let _ = self.write(None, unread, unsent);
     }
 
     /// Appends records to `unsent`: with plain bytes in them, or the end.
-    fn write(&mut self, plain: Option<&[u8]>, unsent: &mut Vec<u8>) -> io::Result<()> {
+    fn write(&mut self, plain: Option<&[u8]>, unread: &mut Vec<u8>, unsent: &mut Vec<u8>) -> io::Result<()> {
         loop {
-            let sealed = match self.0.process_tls_records(&mut []).state.map_err(io::Error::other)? {
+            let UnbufferedStatus { discard, state, .. } = self.0.process_tls_records(unread);
+            let sealed = match state.map_err(io::Error::other)? {
                 ConnectionState::WriteTraffic(mut traffic) => match plain {
                     Some(plain) => {
                         let room = plain.len() + (plain.len() / RECORD + 1) * OVERHEAD;
-                        append(unsent, room, |place| traffic.encrypt(plain, place).map_err(of_record))
+                        Some(append(unsent, room, |place| traffic.encrypt(plain, place).map_err(of_record)))
                     }
-                    None => {
-                        append(unsent, OVERHEAD, |place| traffic.queue_close_notify(place).map_err(of_record))
-                    }
+                    None => Some(append(unsent, OVERHEAD, |place| {
+                        traffic.queue_close_notify(place).map_err(of_record)
+                    })),
                 },
                 ConnectionState::EncodeTlsData(mut message) => {
                     append(unsent, 0, |place| message.encode(place).map_err(of_message));
-                    continue;
+                    None
                 }
                 ConnectionState::TransmitTlsData(transmit) => {
                     transmit.done();
-                    continue;
+                    None
                 }
-                ConnectionState::PeerClosed => continue,
-                _ => false,
+                ConnectionState::PeerClosed => None,
+                _ => Some(false),
             };
-            return if sealed { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) };
+            unread.drain(..discard);
+            match sealed {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(io::ErrorKind::NotConnected.into()),
+                None => {}
+            }
         }
     }
 

@@ -1,0 +1,15 @@
+//! Transports other than plain TCP: TLS with certificates of a test CA, unix sockets, the PROXY protocol.
+
+mod authority;
+#[path = "../peer/mod.rs"]
+mod peer;
+mod secure;
+
+mod certificates;
+mod files;
+mod handshake;
+mod proxy;
+mod refusals;
+mod tls;
+#[cfg(unix)]
+mod unix;
