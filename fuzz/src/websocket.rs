@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mqtt_broker::websocket::{Door, Input, WebSocket};
+use mqtt_broker::websocket::{Closing, Door, Input, WebSocket};
 
 const REQUEST: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
@@ -33,13 +33,17 @@ struct Outcome {
 }
 
 fn read(bytes: &[u8], piece: usize) -> Outcome {
-    let door = Door { path: "/mqtt".to_owned(), origins: vec!["https://h".to_owned()] };
+    let origins = vec!["https://h".to_owned()];
+    let door = Door { path: "/mqtt".to_owned(), origins, request_bytes: 1 << 10 };
     let mut socket = WebSocket::new(Arc::new(door));
     let mut outcome = Outcome { mqtt: Vec::new(), end: None, is_open: false, last_words: Vec::new() };
     for piece in bytes.chunks(piece) {
         let mut buffer = piece.to_vec();
         let Input { len, end } = socket.handle_bytes(&mut buffer);
         outcome.mqtt.extend(&buffer[..len]);
+        if end.is_some() {
+            socket.close(Closing::Normal);
+        }
         let mut answer = Vec::new();
         socket.write_pending(&mut answer).expect("memory takes everything");
         assert!(answer.len() < 2_000, "an answer of {} bytes", answer.len());

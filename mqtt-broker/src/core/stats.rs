@@ -126,6 +126,16 @@ counters! {
     TlsCertificateUnknown "clients/refused/tls/certificate unknown",
     /// Handshakes and connections that TLS ended for another reason.
     TlsOther "clients/refused/tls/other",
+    /// Requests for a WebSocket of web pages that the listener does not allow.
+    WebSocketOrigin "clients/refused/websocket/origin",
+    /// Requests for a WebSocket at another path than that of the listener.
+    WebSocketPath "clients/refused/websocket/path",
+    /// Requests for a WebSocket of clients that do not offer the subprotocol of MQTT.
+    WebSocketSubprotocol "clients/refused/websocket/subprotocol",
+    /// Requests that do not ask for a WebSocket as they should.
+    WebSocketRequest "clients/refused/websocket/request",
+    /// WebSockets whose peer sent frames that break the rules.
+    WebSocketFrames "clients/refused/websocket/frames",
     /// Connections that ended with DISCONNECT of the client.
     DisconnectedByClient "clients/ended/disconnect",
     /// Connections whose transport ended without DISCONNECT.

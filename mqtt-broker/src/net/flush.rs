@@ -6,7 +6,7 @@ use mqtt_session::Time;
 
 use super::connections::Place;
 use super::shard_loop::ShardLoop;
-use super::stream::{Spare, Stream};
+use super::stream::{Closing, Spare, Stream};
 use crate::core::{Closed, ConnectionId, Counter, Output};
 
 impl ShardLoop {
@@ -31,6 +31,7 @@ impl ShardLoop {
 
     /// Writes what a connection has to say, as far as the socket takes it.
     pub(super) fn write(&mut self, now: Time, id: ConnectionId) {
+        let closing = self.closing();
         let Some(connection) = self.connections.get(id) else { return };
         if !connection.writable {
             return;
@@ -59,7 +60,7 @@ impl ShardLoop {
                 self.core.counters().add(Counter::BytesSent, result.as_ref().copied().unwrap_or(0) as u64);
                 if result.is_ok() && output.is_empty() && !*shut {
                     // bytes that lie unread when a socket is closed would make the kernel take back what was sent
-                    match stream.finish() {
+                    match stream.finish(closing) {
                         Ok(done) => *shut = done,
                         Err(error) => result = Err(error),
                     }
@@ -70,6 +71,11 @@ impl ShardLoop {
                 }
             }
         }
+    }
+
+    /// Why streams are finished now.
+    pub(super) fn closing(&self) -> Closing {
+        if self.shared.hub.is_stopping() { Closing::Shutdown } else { Closing::Normal }
     }
 
     /// A connection that was not read from because its client had to read first.

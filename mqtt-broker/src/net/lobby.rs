@@ -154,7 +154,7 @@ impl ShardLoop {
         self.shared.hub.give_connection();
         if connection.stream.has_last_words() {
             // there is nobody to wait for
-            let _ = connection.stream.finish();
+            let _ = connection.stream.finish(self.closing());
         }
         ignore(connection.stream.deregister(self.poll.registry()));
         if let Place::Client(slot) = connection.place {

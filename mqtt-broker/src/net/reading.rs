@@ -123,7 +123,9 @@ impl ShardLoop {
                 self.depart(now, id, Departure::Failed);
             }
             Place::Client(slot) => self.core.handle_closed(now, slot),
-            Place::Arriving | Place::Closing { .. } => {}
+            Place::Arriving => {}
+            // its last words are on their way already
+            Place::Closing { .. } => return,
         }
         self.tell(now, peer, failure);
         self.close(now, id, Output::new(1));

@@ -24,4 +24,8 @@ mod subscribe;
 mod topics;
 mod traps;
 mod unsubscribe;
+#[cfg(feature = "websocket")]
+mod websocket;
+#[cfg(feature = "websocket")]
+mod websocket_life;
 mod will;

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+
 use crate::program::locate;
 
 /// Which broker the tests talk to: unset for ours, `mosquitto` to see whether a test tests the standard.
@@ -25,6 +27,31 @@ const PORTS_TRIED: usize = 5;
 /// Everybody is welcome and nothing is kept on disk.
 const MOSQUITTO_SETTINGS: &str = "allow_anonymous true\npersistence false\nlog_dest stderr\n";
 
+/// How clients reach the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Ws,
+    /// With a certificate of an authority that only this broker's directory knows.
+    Wss,
+}
+
+impl Transport {
+    /// The scheme of a URL.
+    pub(crate) const fn scheme(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+}
+
+/// Files for TLS in the directory of a broker.
+const AUTHORITY: &str = "ca.pem";
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
+
 /// A running broker. Dropping it kills it; after a failed test its log is printed.
 pub(crate) struct Broker {
     child: Child,
@@ -36,21 +63,35 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts the broker under test.
     pub(crate) fn start() -> Self {
-        match env::var(BROKER_VARIABLE).as_deref() {
-            Err(_) | Ok("") => Self::start_with(ours),
-            Ok("mosquitto") => Self::start_mosquitto(),
-            Ok(other) => panic!("{BROKER_VARIABLE} may be unset or `mosquitto`, not `{other}`"),
-        }
+        Self::start_over(Transport::Tcp)
     }
 
-    /// Starts the mosquitto broker of Debian.
-    pub(crate) fn start_mosquitto() -> Self {
-        Self::start_with(mosquitto)
+    /// The same with another transport.
+    pub(crate) fn start_over(transport: Transport) -> Self {
+        let mosquitto: fn(u16, &Path) -> Command = match transport {
+            Transport::Tcp => mosquitto,
+            Transport::Ws => mosquitto_ws,
+            Transport::Wss => mosquitto_wss,
+        };
+        match env::var(BROKER_VARIABLE).as_deref() {
+            Err(_) | Ok("") => Self::start_with(match transport {
+                Transport::Tcp => ours,
+                Transport::Ws => ours_ws,
+                Transport::Wss => ours_wss,
+            }),
+            Ok("mosquitto") => Self::start_with(mosquitto),
+            Ok(other) => panic!("{BROKER_VARIABLE} may be unset or `mosquitto`, not `{other}`"),
+        }
     }
 
     /// The port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The certificate of the authority that clients have to trust, for [`Transport::Wss`].
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.directory.join(AUTHORITY)
     }
 
     fn start_with(command: fn(u16, &Path) -> Command) -> Self {
@@ -123,13 +164,68 @@ fn ours(port: u16, _: &Path) -> Command {
     command
 }
 
+fn ours_ws(port: u16, _: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
+    command.arg("--listen").arg(format!("ws://127.0.0.1:{port}"));
+    command
+}
+
+fn ours_wss(port: u16, directory: &Path) -> Command {
+    certify(directory);
+    let file = directory.join("mqtt-broker.toml");
+    let settings = format!(
+        "[[listener]]\naddress = \"wss://127.0.0.1:{port}\"\ncertificate = \"{CERTIFICATE}\"\nkey = \"{KEY}\"\n"
+    );
+    fs::write(&file, settings).expect("the directory of the broker is writable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
+    command.arg("--config").arg(file);
+    command
+}
+
 fn mosquitto(port: u16, directory: &Path) -> Command {
+    mosquitto_with(port, directory, "")
+}
+
+fn mosquitto_ws(port: u16, directory: &Path) -> Command {
+    mosquitto_with(port, directory, "protocol websockets\n")
+}
+
+fn mosquitto_wss(port: u16, directory: &Path) -> Command {
+    certify(directory);
+    mosquitto_with(
+        port,
+        directory,
+        &format!("protocol websockets\ncertfile {CERTIFICATE}\nkeyfile {KEY}\ncafile {AUTHORITY}\n"),
+    )
+}
+
+fn mosquitto_with(port: u16, directory: &Path, more: &str) -> Command {
     let file = directory.join("mosquitto.conf");
-    fs::write(&file, format!("listener {port} 127.0.0.1\n{MOSQUITTO_SETTINGS}"))
+    fs::write(&file, format!("listener {port} 127.0.0.1\n{more}{MOSQUITTO_SETTINGS}"))
         .expect("the directory of the broker is writable");
     let mut command = Command::new(locate("mosquitto", "mosquitto"));
     command.arg("-c").arg(file);
     command
+}
+
+/// Writes a certificate for 127.0.0.1, its key, and the authority that has signed it.
+fn certify(directory: &Path) {
+    let write = |name, pem: String| fs::write(directory.join(name), pem).expect("a writable directory");
+    let key = || KeyPair::generate().expect("a key");
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    authority.distinguished_name.push(DnType::CommonName, "authority of a test");
+    let authority_key = key();
+    let certificate = authority.self_signed(&authority_key).expect("a certificate");
+    write(AUTHORITY, certificate.pem());
+    let issuer = Issuer::new(authority, authority_key);
+    let server_key = key();
+    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let mut server = CertificateParams::new(names).expect("names");
+    server.use_authority_key_identifier_extension = true;
+    write(CERTIFICATE, server.signed_by(&server_key, &issuer).expect("a certificate").pem());
+    write(KEY, server_key.serialize_pem());
 }
 
 fn free_port() -> u16 {

@@ -100,7 +100,7 @@ impl Listener {
         }
         let features = [
             (address.has_tls(), cfg!(feature = "tls"), "tls"),
-            (address.is_websocket(), WEBSOCKET, "websocket"),
+            (address.is_websocket(), cfg!(feature = "websocket"), "websocket"),
         ];
         let lacking = features.iter().find(|(is_needed, is_there, _)| *is_needed && !is_there);
         lacking.map(|&(_, _, feature)| Misfit::NotBuilt { feature })
@@ -138,6 +138,3 @@ impl Listener {
         misfits.into_iter().find(|(is_so, _)| *is_so).map(|(_, misfit)| misfit)
     }
 }
-
-/// Whether WebSocket is built in.
-const WEBSOCKET: bool = false;

@@ -10,12 +10,17 @@ use crate::config::{Address, Config, Listener};
 #[cfg(feature = "tls")]
 use {super::certificates, crate::net::stream::Tls, rustls::ServerConfig};
 
+#[cfg(feature = "websocket")]
+use crate::net::websocket::{Door, WebSocket};
+
 /// A listener as its connections see it.
 #[derive(Debug)]
 pub(in crate::net) struct Served {
     listener: Listener,
     #[cfg(feature = "tls")]
     tls: Option<Arc<ServerConfig>>,
+    #[cfg(feature = "websocket")]
+    door: Option<Arc<Door>>,
     connections: AtomicUsize,
 }
 
@@ -29,12 +34,23 @@ impl Served {
         } else {
             None
         };
-        #[cfg(not(feature = "tls"))]
+        #[cfg(feature = "websocket")]
+        let door = listener.address.is_websocket().then(|| {
+            Arc::new(Door {
+                path: listener.path.clone().unwrap_or_else(|| Listener::PATH.to_owned()),
+                // as people copy them from an address bar
+                origins: listener.origins.iter().map(|origin| origin.trim_end_matches('/').into()).collect(),
+                request_bytes: config.lobby.upgrade_bytes,
+            })
+        });
+        #[cfg(not(any(feature = "tls", feature = "websocket")))]
         let _ = config;
         Ok(Self {
             listener: listener.clone(),
             #[cfg(feature = "tls")]
             tls,
+            #[cfg(feature = "websocket")]
+            door,
             connections: AtomicUsize::new(0),
         })
     }
@@ -73,15 +89,19 @@ impl Served {
     }
 
     fn layers(&self) -> Result<Option<Box<Layers>>, Failure> {
-        let has_layers = self.listener.proxy_protocol || self.listener.address.has_tls();
-        if !has_layers {
+        let Listener { proxy_protocol, address, .. } = &self.listener;
+        if !proxy_protocol && !address.has_tls() && !address.is_websocket() {
             return Ok(None);
         }
         let mut layers = Box::<Layers>::default();
-        layers.proxy = self.listener.proxy_protocol;
+        layers.proxy = *proxy_protocol;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             layers.tls = Some(Tls::new(tls)?);
+        }
+        #[cfg(feature = "websocket")]
+        if let Some(door) = &self.door {
+            layers.websocket = Some(WebSocket::new(Arc::clone(door)));
         }
         Ok(Some(layers))
     }

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::proxy::ProxyFailure;
 #[cfg(feature = "tls")]
 use super::tls_failure::TlsFailure;
+use super::websocket::End;
 use crate::config::Address;
 use crate::core::Counter;
 
@@ -24,6 +25,9 @@ pub(in crate::net) enum Failure {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] TlsFailure),
+    /// The peer has closed the WebSocket, which is no fault, or cannot speak it.
+    #[error(transparent)]
+    WebSocket(#[from] End),
 }
 
 impl Failure {
@@ -36,6 +40,10 @@ impl Failure {
             Self::Proxy(ProxyFailure::Untrusted) => Some(Counter::ProxyUntrusted),
             #[cfg(feature = "tls")]
             Self::Tls(failure) => Some(failure.counter()),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(end) => end.counter(),
+            #[cfg(not(feature = "websocket"))]
+            Self::WebSocket(end) => match *end {},
         }
     }
 }

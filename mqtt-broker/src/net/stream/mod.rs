@@ -13,6 +13,7 @@
 //! another as one value with its unread bytes, an idle one holds no buffers, and reading needs no more of them than the
 //! one that all connections of a shard share. A stream without layers is a socket and costs nothing else.
 
+mod below;
 mod failure;
 mod layers;
 mod proxy;
@@ -22,18 +23,24 @@ mod tls;
 #[cfg(feature = "tls")]
 mod tls_failure;
 mod unsent;
+#[cfg(not(feature = "websocket"))]
+#[path = "no_websocket.rs"]
+mod websocket;
 
 use std::io::{self, IoSlice, Write};
 
 use mio::{Interest, Registry, Token};
 
 use super::listen::Place;
+#[cfg(feature = "websocket")]
+use super::websocket;
 
 pub(super) use failure::Failure;
 pub(super) use layers::Layers;
 pub(super) use proxy::ProxyFailure;
 pub(super) use socket::{Peer, Socket};
 pub(super) use tls::Tls;
+pub(super) use websocket::Closing;
 
 use crate::core::Stage;
 
@@ -64,6 +71,7 @@ pub(super) struct Received {
 #[derive(Debug, Default)]
 pub(super) struct Spare {
     sealed: Vec<u8>,
+    joined: Vec<u8>,
 }
 
 impl Stream {
@@ -110,9 +118,9 @@ impl Stream {
 
     /// Says to the peer that nothing more will come; what it sends can still be read. To be called again, once the
     /// socket takes more, until it says that this is done.
-    pub(super) fn finish(&mut self) -> io::Result<bool> {
+    pub(super) fn finish(&mut self, closing: Closing) -> io::Result<bool> {
         if let Some(layers) = &mut self.layers {
-            layers.finish();
+            layers.finish(&mut self.socket, closing)?;
             layers.flush(&mut self.socket)?;
             if layers.wants_write() {
                 return Ok(false);

@@ -87,6 +87,11 @@ impl<'a> Window<'a> {
 }
 
 impl Incoming {
+    /// Bytes of memory.
+    pub(super) const fn held(&self) -> usize {
+        self.cut.capacity()
+    }
+
     /// Goes on to the next control frame that matters, or to the end of what was read.
     pub(super) fn advance(&mut self, window: &mut Window<'_>) -> Result<Option<ControlFrame>, Fault> {
         loop {

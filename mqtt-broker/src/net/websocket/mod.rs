@@ -10,7 +10,8 @@
 //! A frame of a client is unmasked where it was read, and its header falls away; a frame of the broker is a header
 //! before what the connection has to say in this turn. An idle connection holds no buffer for either.
 //!
-//! It ends in one of three ways, [`End`]; in each, what answers the peer is ready to be written.
+//! It ends in one of three ways, [`End`]. The close frame that answers the peer is written by [`WebSocket::close`], behind
+//! what MQTT has to say until then.
 
 mod fault;
 mod incoming;
@@ -33,15 +34,22 @@ use incoming::{ControlFrame, Incoming, Window};
 use outgoing::Outgoing;
 use upgrade::{Progress, Upgrade};
 
+use crate::core::Counter;
+
 /// One connection.
 #[derive(Debug)]
 pub struct WebSocket {
-    /// The request, as long as it is not answered.
-    upgrade: Option<Box<Upgrade>>,
+    phase: Phase,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// Whether what the peer sends is of no interest any more.
-    ended: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Upgrade(Box<Upgrade>),
+    Open,
+    /// Nothing that the peer sends is of interest any more. It gets a close frame with this status, or none.
+    Ended(Option<CloseCode>),
 }
 
 /// What a read has brought.
@@ -53,18 +61,29 @@ pub struct Input {
     pub end: Option<End>,
 }
 
-/// Why a WebSocket ended. The answer to the peer is pending.
+/// Why a WebSocket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
     /// The peer has sent a close frame.
     #[error("the peer has closed the WebSocket")]
     Closed,
     /// The upgrade was refused.
-    #[error("upgrade refused: {0}")]
+    #[error("no WebSocket: {0}")]
     Refused(Refusal),
     /// The peer has broken a rule of WebSocket.
     #[error("{0}")]
     Fault(Fault),
+}
+
+impl End {
+    /// Under which counter it falls. That a peer closes is its right.
+    pub(super) const fn counter(self) -> Option<Counter> {
+        match self {
+            Self::Closed => None,
+            Self::Refused(refusal) => Some(refusal.counter()),
+            Self::Fault(_) => Some(Counter::WebSocketFrames),
+        }
+    }
 }
 
 /// Why the broker closes a WebSocket. What MQTT has to say about it was said in MQTT.
@@ -80,87 +99,87 @@ impl WebSocket {
     /// For a connection whose request is still to come.
     pub fn new(door: Arc<Door>) -> Self {
         Self {
-            upgrade: Some(Box::new(Upgrade::new(door))),
+            phase: Phase::Upgrade(Box::new(Upgrade::new(door))),
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
-            ended: false,
         }
     }
 
     /// Bytes that were read from the peer; those of MQTT in them are moved to the front of the buffer.
     ///
-    /// An answer may be pending afterwards, see [`WebSocket::is_pending`].
+    /// An answer may be pending afterwards, see [`WebSocket::wants_write`].
     pub fn handle_bytes(&mut self, buffer: &mut [u8]) -> Input {
         let mut start = 0;
-        if let Some(upgrade) = &mut self.upgrade {
-            match upgrade.handle_bytes(buffer) {
+        match &mut self.phase {
+            Phase::Open => {}
+            Phase::Ended(_) => return Input { len: 0, end: None },
+            Phase::Upgrade(upgrade) => match upgrade.handle_bytes(buffer) {
                 Progress::More => return Input { len: 0, end: None },
                 Progress::Granted { response, consumed } => {
                     self.outgoing.answer(response);
-                    self.upgrade = None;
+                    self.phase = Phase::Open;
                     start = consumed;
                 }
                 Progress::Refused { response, refusal } => {
                     self.outgoing.answer(response);
-                    self.upgrade = None;
-                    self.ended = true;
+                    self.phase = Phase::Ended(None);
                     return Input { len: 0, end: Some(End::Refused(refusal)) };
                 }
-            }
-        }
-        if self.ended {
-            return Input { len: 0, end: None };
+            },
         }
         let mut window = Window::new(buffer, start);
         let end = self.unframe(&mut window);
-        self.ended = end.is_some();
         Input { len: window.written(), end }
     }
 
     fn unframe(&mut self, window: &mut Window<'_>) -> Option<End> {
         loop {
-            match self.incoming.advance(window) {
+            let (status, end) = match self.incoming.advance(window) {
                 Ok(None) => return None,
-                Ok(Some(ControlFrame::Ping(payload))) => self.outgoing.pong(&payload),
-                Ok(Some(ControlFrame::Close(status))) => {
-                    self.outgoing.close(status.unwrap_or(CloseCode::Normal));
-                    return Some(End::Closed);
+                Ok(Some(ControlFrame::Ping(payload))) => {
+                    self.outgoing.pong(&payload);
+                    continue;
                 }
-                Err(fault) => {
-                    self.outgoing.close(fault.status());
-                    return Some(End::Fault(fault));
-                }
-            }
+                Ok(Some(ControlFrame::Close(status))) => (status.unwrap_or(CloseCode::Normal), End::Closed),
+                Err(fault) => (fault.status(), End::Fault(fault)),
+            };
+            self.phase = Phase::Ended(Some(status));
+            return Some(end);
         }
     }
 
-    /// Has the broker end the connection, once its output is written. What the peer still sends is ignored.
+    /// Has a close frame written, once: the answer to that of the peer or to its fault, or the broker's own. Output
+    /// goes before it. What the peer still sends is ignored.
     pub fn close(&mut self, closing: Closing) {
-        if !self.ended {
-            self.ended = true;
+        let status = match std::mem::replace(&mut self.phase, Phase::Ended(None)) {
+            Phase::Open => Some(match closing {
+                Closing::Normal => CloseCode::Normal,
+                Closing::Shutdown => CloseCode::Away,
+            }),
+            Phase::Ended(status) => status,
             // a peer without WebSocket understands no frame
-            if self.is_open() {
-                self.outgoing.close(match closing {
-                    Closing::Normal => CloseCode::Normal,
-                    Closing::Shutdown => CloseCode::Away,
-                });
-            }
+            Phase::Upgrade(_) => None,
+        };
+        if let Some(status) = status {
+            self.outgoing.close(status);
         }
     }
 
     /// Whether the upgrade is behind it.
     pub const fn is_open(&self) -> bool {
-        self.upgrade.is_none()
+        !matches!(self.phase, Phase::Upgrade(_))
     }
 
-    /// Whether something has to be written besides the output of MQTT: an answer, a pong, a close frame.
-    pub const fn is_pending(&self) -> bool {
-        self.outgoing.is_pending()
+    /// Whether something can be written besides the output of MQTT: an answer, a pong, a close frame. Not so inside a
+    /// frame, whose end has to come first.
+    pub const fn wants_write(&self) -> bool {
+        self.outgoing.wants_write()
     }
 
-    /// Whether a frame is begun whose end the peer waits for.
-    pub const fn is_inside_frame(&self) -> bool {
-        self.outgoing.is_inside_frame()
+    /// Bytes of memory beside the value itself.
+    pub fn held(&self) -> usize {
+        let upgrade = if let Phase::Upgrade(upgrade) = &self.phase { upgrade.held() } else { 0 };
+        upgrade + self.incoming.held() + self.outgoing.held()
     }
 
     /// Writes what is pending, unless a frame has to be finished first.

@@ -33,7 +33,6 @@ struct Aside {
     pongs: Vec<u8>,
     /// The close frame, after which nothing comes.
     close: Option<CloseCode>,
-    closed: bool,
 }
 
 impl Outgoing {
@@ -51,26 +50,22 @@ impl Outgoing {
         put_frame(&mut aside.pongs, Control::Pong, payload);
     }
 
-    /// Sends a close frame after what has begun; only the first counts.
+    /// Sends a close frame after what has begun.
     pub(super) fn close(&mut self, status: CloseCode) {
-        let aside = self.aside.get_or_insert_default();
-        if !aside.closed {
-            aside.close = Some(status);
-            aside.closed = true;
-        }
+        self.aside.get_or_insert_default().close = Some(status);
     }
 
-    /// Whether something has to be written although there may be no output of MQTT.
-    pub(super) const fn is_pending(&self) -> bool {
+    /// Whether something can be written that is no output of MQTT.
+    pub(super) const fn wants_write(&self) -> bool {
         match &self.aside {
-            Some(aside) => aside.is_pending(),
+            Some(aside) => self.payload == 0 && aside.is_pending(),
             None => false,
         }
     }
 
-    /// Whether the payload of a frame is not all written.
-    pub(super) const fn is_inside_frame(&self) -> bool {
-        self.payload > 0
+    /// Bytes of memory.
+    pub(super) fn held(&self) -> usize {
+        self.aside.as_ref().map_or(0, |aside| aside.bytes.capacity() + aside.pongs.capacity())
     }
 
     /// A place to write output to. What one write is given becomes one frame, unless the one before it is not all
@@ -93,9 +88,7 @@ impl Outgoing {
                 Err(error) => return Err(error),
             }
         }
-        if !aside.closed {
-            self.aside = None;
-        }
+        self.aside = None;
         Ok(())
     }
 

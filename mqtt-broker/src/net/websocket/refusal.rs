@@ -1,5 +1,7 @@
 //! Requests that are no upgrade to MQTT, each with an answer that a person can read.
 
+use crate::core::Counter;
+
 /// Why a request is refused. The text is what the log says; the answer says the same to the one who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +39,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    pub(super) const fn counter(self) -> Counter {
+        match self {
+            Self::Origin => Counter::WebSocketOrigin,
+            Self::Path => Counter::WebSocketPath,
+            Self::Subprotocol => Counter::WebSocketSubprotocol,
+            Self::NotHttp
+            | Self::TooLarge
+            | Self::Method
+            | Self::Host
+            | Self::NoUpgrade
+            | Self::Version
+            | Self::Key => Counter::WebSocketRequest,
+        }
+    }
+
     /// The response. `path` is where MQTT is.
     pub(super) fn response(self, path: &str) -> Vec<u8> {
         let (status, headers) = self.status();

@@ -13,8 +13,6 @@ use tungstenite::http::header::{
 
 use super::refusal::Refusal;
 
-/// Bytes of a request. Web servers allow as much; most of what browsers send are cookies.
-const REQUEST: usize = 8 << 10;
 /// Subprotocols, the better first; the other is the name that MQTT 3.1 had before it was a standard.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 
@@ -26,6 +24,8 @@ pub struct Door {
     /// Origins of the web pages that may connect, such as `https://example.org`; all may if there are none. It
     /// binds browsers, which do not let pages lie about it; other programs send none, and are not refused.
     pub origins: Vec<String>,
+    /// Bytes of a request.
+    pub request_bytes: usize,
 }
 
 /// A request, as far as it has come.
@@ -51,16 +51,22 @@ impl Upgrade {
         Self { door, unread: Vec::new() }
     }
 
+    /// Bytes of memory.
+    pub(super) const fn held(&self) -> usize {
+        size_of::<Self>() + self.unread.capacity()
+    }
+
     /// The next bytes of the peer, of which those behind the request are frames.
     pub(super) fn handle_bytes(&mut self, bytes: &[u8]) -> Progress {
         let before = self.unread.len();
         let searched = before.saturating_sub(3);
-        self.unread.extend_from_slice(bytes.get(..bytes.len().min(REQUEST - before)).unwrap_or_default());
+        let room = self.door.request_bytes.saturating_sub(before);
+        self.unread.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
         // who does not begin like a request is not waited for
         let refusal = if !self.unread.first().is_none_or(u8::is_ascii_uppercase) {
             Refusal::NotHttp
         } else if !has_end(self.unread.get(searched..).unwrap_or_default()) {
-            if self.unread.len() < REQUEST {
+            if self.unread.len() < self.door.request_bytes {
                 return Progress::More;
             }
             Refusal::TooLarge

@@ -61,6 +61,12 @@ impl TestBroker {
         Self { handle }
     }
 
+    /// Where a listener is, by its place in the configuration.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn address(&self, listener: usize) -> std::net::SocketAddr {
+        self.handle.addresses()[listener]
+    }
+
     /// A connection on which nothing was sent. The version is the one of the notation.
     pub(crate) fn open(&self, version: Version) -> Client {
         Client::open(self.handle.addresses()[0], version)

@@ -3,6 +3,8 @@
 pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod virtual_time;
+#[cfg(feature = "websocket")]
+pub(crate) mod websocket;
 pub(crate) mod wire;
 
 use mqtt_codec::Version;

@@ -4,12 +4,13 @@
 mod gmqtt;
 mod mqttjs;
 mod paho;
+mod websocket;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Transport};
 use crate::program::{Finished, Program};
 
 /// Versions by the scripts' names for them.
@@ -19,12 +20,21 @@ const ONLY_5: [&str; 1] = ["5"];
 
 /// Runs one scenario of a script for each of `versions`, each with a broker of its own.
 fn check(interpreter: &Path, script: &str, versions: &[&str], scenario: &str) {
+    check_over(Transport::Tcp, interpreter, script, versions, scenario);
+}
+
+/// The same over another transport.
+fn check_over(transport: Transport, interpreter: &Path, script: &str, versions: &[&str], scenario: &str) {
     for version in versions {
-        let broker = Broker::start();
+        let broker = Broker::start_over(transport);
         let mut command = Command::new(interpreter);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/scripts").join(script));
         command.args(["--port", &broker.port().to_string(), "--version", version, scenario]);
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("MQTT_INTEROP_NODE", node_directory());
+        command.env("MQTT_INTEROP_TRANSPORT", transport.scheme());
+        if transport == Transport::Wss {
+            command.env("MQTT_INTEROP_CA", broker.authority());
+        }
         let Finished { code, lines, errors } = Program::start(command, b"").finish();
         assert_eq!(code, Some(0), "{script} {version} {scenario}\n{}\n{errors}", lines.join("\n"));
         let passed = lines.last().and_then(|line| line.strip_prefix("passed ")?.strip_suffix(" checks"));

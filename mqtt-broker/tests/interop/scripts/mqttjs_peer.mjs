@@ -1,5 +1,6 @@
 // An MQTT.js client whose events fill queues, and the comparing with a count.
 
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isDeepStrictEqual, inspect } from 'node:util';
 
@@ -14,6 +15,14 @@ try {
 
 // Milliseconds after which something that should have come will not come any more.
 const PATIENCE = 20_000;
+
+// How the broker is reached.
+const ADDRESSES = {
+  tcp: (port) => `mqtt://127.0.0.1:${port}`,
+  ws: (port) => `ws://127.0.0.1:${port}/mqtt`,
+  wss: (port) => `wss://127.0.0.1:${port}/mqtt`,
+};
+const { MQTT_INTEROP_TRANSPORT: transport = 'tcp', MQTT_INTEROP_CA: authority } = process.env;
 
 // The name of the protocol changed after 3.1.
 const PROTOCOLS = {
@@ -57,8 +66,9 @@ export class Peer {
   constructor({ port, version }, options) {
     this.version = version;
     this.options = { port, version };
-    this.client = mqtt.connect(`mqtt://127.0.0.1:${port}`, {
+    this.client = mqtt.connect(ADDRESSES[transport](port), {
       ...PROTOCOLS[version],
+      ...(authority && { ca: readFileSync(authority) }),
       clean: true,
       keepalive: 60,
       reconnectPeriod: 0,

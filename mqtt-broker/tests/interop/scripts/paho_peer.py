@@ -1,5 +1,6 @@
 """A paho-mqtt client whose callbacks fill queues."""
 
+import os
 import queue
 import socket
 import sys
@@ -15,6 +16,7 @@ try:
 except ImportError:
     sys.exit("this Python has no paho-mqtt: run .ci/interop-setup")
 
+TRANSPORT = os.environ.get("MQTT_INTEROP_TRANSPORT", "tcp")
 PROTOCOLS = {"31": mqtt.MQTTv31, "311": mqtt.MQTTv311, "5": mqtt.MQTTv5}
 
 
@@ -29,8 +31,10 @@ class Peer:
         keep = {} if options.version == "5" else {"clean_session": clean}
         self.client = client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2, name, protocol=PROTOCOLS[options.version],
-            reconnect_on_failure=False, **keep
+            transport="websockets" if TRANSPORT in ("ws", "wss") else "tcp", reconnect_on_failure=False, **keep
         )
+        if TRANSPORT == "wss":
+            client.tls_set(ca_certs=os.environ["MQTT_INTEROP_CA"])
         client.on_connect = lambda _c, _u, flags, code, properties: self.answers.put((flags, code, properties))
         client.on_subscribe = client.on_unsubscribe = lambda _c, _u, _mid, codes, _p: self.answers.put(codes)
         client.on_publish = lambda _c, _u, _mid, code, _p: self.answers.put(code)

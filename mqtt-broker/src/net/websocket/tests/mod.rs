@@ -25,7 +25,7 @@ const FINAL: u8 = 0x80;
 
 fn door(origins: &[&str]) -> Arc<Door> {
     let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
-    Arc::new(Door { path: "/mqtt".to_owned(), origins })
+    Arc::new(Door { path: "/mqtt".to_owned(), origins, request_bytes: 8 << 10 })
 }
 
 /// After an upgrade that was answered.

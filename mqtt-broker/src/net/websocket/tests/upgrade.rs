@@ -157,7 +157,7 @@ fn a_request_that_comes_byte_by_byte_is_looked_at_once() {
     let (last, rest) = REQUEST.as_bytes().split_last().expect("bytes");
     for byte in rest {
         assert_eq!(socket.handle_bytes(&mut [*byte]), Input { len: 0, end: None });
-        assert!(!socket.is_pending());
+        assert!(!socket.wants_write());
     }
     socket.handle_bytes(&mut [*last]);
     assert!(socket.is_open());
