@@ -121,7 +121,7 @@ impl Text {
         Ok(Self(text.into()))
     }
 
-    /// The text of a decoded field, which the decoder has checked.
+    /// The text of a view, which the decoder has checked; encoders check again what was put into a view by hand.
     pub(crate) fn checked(text: &str) -> Self {
         Self(text.into())
     }
