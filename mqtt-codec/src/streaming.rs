@@ -14,8 +14,9 @@ use crate::packet::{PacketRef, PacketType, PublishRef};
 ///
 /// Every rule that holds for a whole packet holds here, in the same words: a packet above the limit of the decoder is
 /// refused from its fixed header, an alias is resolved once, in the head, and a fault in the head has the same field
-/// and offset. None can come after the head, since nothing in a payload is a fault: that a payload is UTF-8, as a
-/// Payload Format Indicator says, is checked neither here nor by [`Decoder`] (the receiver may do it [MQTT-3.3.2-4]).
+/// and offset. None can come after the head, since nothing in a payload is a fault. That it is UTF-8, as a Payload Format
+/// Indicator may say, is checked neither here nor by [`Decoder`]: who wants to refuse others answers
+/// [`PayloadFormatInvalid`](crate::ReasonCode::PayloadFormatInvalid).
 ///
 /// ```
 /// use mqtt_codec::{Decoder, StreamItem, StreamingDecoder, Version};

@@ -140,7 +140,8 @@ impl PublishRef<'_> {
         Layout::encode(self, version, sink)
     }
 
-    /// Appends the packet without its payload, whose length it counts: the payload follows from elsewhere.
+    /// Appends the packet without its payload, whose length it counts: the payload follows from elsewhere. For one that
+    /// is not there as a whole see [`PublishRef::encode_head_for`].
     ///
     /// # Errors
     /// Those of [`PublishRef::encode`], which counts the payload as well.
