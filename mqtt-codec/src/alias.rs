@@ -28,12 +28,12 @@ impl IncomingAliases {
     /// Learns from a PUBLISH, or fills in the topic that it leaves out, and takes the alias off it.
     ///
     /// # Errors
-    /// [`DecodeErrorKind::TopicAliasInvalid`](Kind::TopicAliasInvalid) above the maximum,
+    /// [`DecodeErrorKind::TopicAliasAboveMaximum`](Kind::TopicAliasAboveMaximum) above the maximum,
     /// [`DecodeErrorKind::TopicAliasUnknown`](Kind::TopicAliasUnknown) without a mapping.
     pub fn resolve<'a>(&'a mut self, publish: &mut PublishRef<'a>) -> Result<(), Kind> {
         let Some(alias) = publish.alias.take() else { return Ok(()) };
         if alias.get() > self.maximum {
-            return Err(Kind::TopicAliasInvalid);
+            return Err(Kind::TopicAliasAboveMaximum);
         }
         let index = usize::from(alias.get() - 1);
         if !publish.message.topic.is_aliased() {

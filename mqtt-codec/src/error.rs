@@ -174,12 +174,15 @@ pub enum DecodeErrorKind {
     /// `+` in a Topic Filter shares its level.
     #[error("+ does not fill its level")]
     SingleLevelWildcard,
-    /// A Topic Alias of 0 or above the maximum.
-    #[error("the topic alias is 0 or above the maximum")]
-    TopicAliasInvalid,
+    /// A Topic Alias above the maximum that this reader has announced.
+    #[error("the topic alias is above the maximum")]
+    TopicAliasAboveMaximum,
     /// A Topic Alias that nothing was mapped to.
     #[error("nothing was mapped to the topic alias")]
     TopicAliasUnknown,
+    /// A Topic Alias of 0.
+    #[error("the topic alias is 0")]
+    TopicAliasZero,
     /// Bytes are left after the last field.
     #[error("bytes are left after the last field")]
     TrailingBytes,
@@ -206,7 +209,7 @@ impl DecodeErrorKind {
         match self {
             Self::PacketTooLarge => ReasonCode::PacketTooLarge,
             Self::ProtocolLevel(_) | Self::ProtocolName => ReasonCode::UnsupportedProtocolVersion,
-            Self::TopicAliasInvalid => ReasonCode::TopicAliasInvalid,
+            Self::TopicAliasAboveMaximum | Self::TopicAliasZero => ReasonCode::TopicAliasInvalid,
             Self::AuthenticationDataWithoutMethod
             | Self::AuthenticationMethodMissing
             | Self::DuplicateProperty

@@ -151,7 +151,7 @@
 //! | `ReasonCodeNotAllowed` | a reason code of another packet, or of none | 0x82 |
 //! | `NoLocalOnShare`, `SubscriptionIdFromClient`, `AuthenticationMethodMissing`, `AuthenticationDataWithoutMethod` | what may not be asked for or said together | 0x82 |
 //! | `TopicAliasUnknown` | an alias that was given on an earlier connection, or never | 0x82 |
-//! | `TopicAliasInvalid` | an alias of 0, or above the maximum that was announced | 0x94 Topic Alias invalid |
+//! | `TopicAliasZero`, `TopicAliasAboveMaximum` | an alias of 0, or above the maximum that was announced | 0x94 Topic Alias invalid |
 //! | `ProtocolName`, `ProtocolLevel` | a version that is not spoken here, or no MQTT | 0x84 Unsupported Protocol Version |
 //! | `PacketTooLarge` | more than the limit of this reader | 0x95 Packet too large |
 //!

@@ -231,7 +231,7 @@ fn topic_alias(input: &[u8]) -> Parsed<'_, NonZeroU16> {
     match NonZeroU16::new(value) {
         Some(alias) => Ok((rest, alias)),
         // [MQTT-3.3.2-8]
-        None => fault(input, Field::TopicAlias, Kind::TopicAliasInvalid),
+        None => fault(input, Field::TopicAlias, Kind::TopicAliasZero),
     }
 }
 

@@ -27,6 +27,11 @@ const fn v5(error: &DecodeError) -> Option<&'static str> {
         (Kind::Flags, Some(Type::Publish), _) => "MQTT-3.3.1-4",
         (Kind::Flags, _, _) => "MQTT-2.1.3-1",
         (Kind::DupWithoutQoS, _, _) => "MQTT-3.3.1-2",
+        // 0 is not the identifier of any packet that is answered
+        (Kind::PacketIdZero, Some(Type::PubAck | Type::PubRec | Type::PubRel | Type::PubComp), _) => {
+            "MQTT-2.2.1-5"
+        }
+        (Kind::PacketIdZero, Some(Type::SubAck | Type::UnsubAck), _) => "MQTT-2.2.1-6",
         (Kind::PacketIdZero, _, _) => "MQTT-2.2.1-3",
         (Kind::ProtocolName, _, _) => "MQTT-3.1.2-1",
         (Kind::ProtocolLevel(_), _, _) => "MQTT-3.1.2-2",
@@ -38,7 +43,7 @@ const fn v5(error: &DecodeError) -> Option<&'static str> {
         (Kind::Wildcard, Some(Type::Publish), Field::Topic) => "MQTT-3.3.2-2",
         (Kind::Wildcard, _, Field::ResponseTopic) => "MQTT-3.3.2-14",
         (Kind::Wildcard, _, _) => "MQTT-4.7.0-1",
-        (Kind::TopicAliasInvalid, _, _) => "MQTT-3.3.2-8",
+        (Kind::TopicAliasZero, _, _) => "MQTT-3.3.2-8",
         (Kind::AcknowledgeFlags, _, _) => "MQTT-3.2.2-1",
         (Kind::SessionPresentInRefusal, _, _) => "MQTT-3.2.2-6",
         (Kind::ReasonCodeNotAllowed, Some(packet), _) => return reason_code(packet),
@@ -83,6 +88,9 @@ const fn v3(error: &DecodeError) -> Option<&'static str> {
         (Kind::Flags, Some(Type::Publish), _) => "MQTT-3.3.1-4",
         (Kind::Flags, _, _) => "MQTT-2.2.2-2",
         (Kind::DupWithoutQoS, _, _) => "MQTT-3.3.1-2",
+        (Kind::PacketIdZero, Some(Type::PubAck | Type::PubRec | Type::PubRel), _) => "MQTT-2.3.1-6",
+        (Kind::PacketIdZero, Some(Type::PubComp), _) => "MQTT-4.3.3-2",
+        (Kind::PacketIdZero, Some(Type::SubAck | Type::UnsubAck), _) => "MQTT-2.3.1-7",
         (Kind::PacketIdZero, _, _) => "MQTT-2.3.1-1",
         (Kind::ProtocolName, _, _) => "MQTT-3.1.2-1",
         (Kind::ProtocolLevel(_), _, _) => "MQTT-3.1.2-2",

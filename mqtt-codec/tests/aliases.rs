@@ -50,12 +50,12 @@ fn an_alias_stands_for_the_topic_that_came_with_it_last() {
 #[test]
 fn an_alias_above_the_maximum_or_without_a_topic_is_refused_at_the_alias() {
     let rows = [
-        (0, "30 07 0001 'a' 03 23 0001", Kind::TopicAliasInvalid, ReasonCode::TopicAliasInvalid, 7),
-        (5, "30 07 0001 'a' 03 23 0006", Kind::TopicAliasInvalid, ReasonCode::TopicAliasInvalid, 7),
+        (0, "30 07 0001 'a' 03 23 0001", Kind::TopicAliasAboveMaximum, ReasonCode::TopicAliasInvalid, 7),
+        (5, "30 07 0001 'a' 03 23 0006", Kind::TopicAliasAboveMaximum, ReasonCode::TopicAliasInvalid, 7),
         (
             5,
             "32 0E 0001 'a' 0001 08 02 00000001 23 FFFF",
-            Kind::TopicAliasInvalid,
+            Kind::TopicAliasAboveMaximum,
             ReasonCode::TopicAliasInvalid,
             14,
         ),

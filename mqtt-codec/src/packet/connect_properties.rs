@@ -5,13 +5,14 @@ use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
 use bytes::Bytes;
+use nom::Offset;
 
 use super::Storage;
 use crate::error::DecodeErrorKind as Kind;
 use crate::field::Field;
 use crate::list::UserProperties;
 use crate::property::{self, Property, PropertySet, id, not_allowed, once};
-use crate::read::{Parsed, fault};
+use crate::read::{Fault, Parsed};
 use crate::types::{Seconds, Text};
 use crate::version::Version;
 use crate::write::Sink;
@@ -155,8 +156,11 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_, ConnectPropertiesRef<'_>> {
         }
         other => not_allowed(other),
     })?;
-    if read.authentication_data.is_some() && read.authentication_method.is_none() {
-        return fault(input, Field::AuthenticationData, Kind::AuthenticationDataWithoutMethod);
+    if let (Some(data), None) = (read.authentication_data, read.authentication_method) {
+        // identifier and length stand before the data
+        let property = block.get(block.offset(data).saturating_sub(3)..).unwrap_or_default();
+        let (field, kind) = (Field::AuthenticationData, Kind::AuthenticationDataWithoutMethod);
+        return Err(nom::Err::Error(Fault { kind, field, remaining: property.len() + rest.len() }));
     }
     Ok((rest, read))
 }

@@ -74,13 +74,17 @@ fn mqtt_3_1_1__3_9_3_2_the_codes_of_suback_in_3_1_1() {
 
 #[test]
 fn acknowledgements() {
-    for first in ["40", "50", "62", "70"] {
+    for (first, id) in [
+        ("40", "mqtt_3_1_1__2_3_1_6"),
+        ("50", "mqtt_3_1_1__2_3_1_6"),
+        ("62", "mqtt_3_1_1__2_3_1_6"),
+        ("70", "mqtt_3_1_1__4_3_3_2"),
+    ] {
         let zero = format!("{first} 02 0000");
         let short = format!("{first} 01 00");
         let none = format!("{first} 00");
         let long = format!("{first} 03 0001 00");
         for version in [V3_1, V3_1_1] {
-            let id = "mqtt_3_1_1__2_3_1_1";
             refused(version, Role::Server, &[(&zero, Kind::PacketIdZero, Field::PacketId, 2, id)]);
             refused(version, Role::Server, &[(&short, Kind::Truncated, Field::PacketId, 2, "")]);
             refused(version, Role::Server, &[(&none, Kind::Truncated, Field::PacketId, 2, "")]);
@@ -93,7 +97,7 @@ fn acknowledgements() {
             V5,
             Role::Server,
             &[
-                (&zero, Kind::PacketIdZero, Field::PacketId, 2, "mqtt_5_0__2_2_1_3"),
+                (&zero, Kind::PacketIdZero, Field::PacketId, 2, "mqtt_5_0__2_2_1_5"),
                 (&short, Kind::Truncated, Field::PacketId, 2, ""),
                 (&block, Kind::Truncated, Field::PropertyLength, 5, ""),
                 (&left_over, Kind::TrailingBytes, Field::Body, 6, ""),
@@ -110,8 +114,8 @@ fn suback_and_unsuback() {
         Role::Client,
         &[
             ("90 02 0001", Kind::Empty, Field::ReasonCode, 4, ""),
-            ("90 03 0000 00", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_3_1_1__2_3_1_1"),
-            ("B0 02 0000", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_3_1_1__2_3_1_1"),
+            ("90 03 0000 00", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_3_1_1__2_3_1_7"),
+            ("B0 02 0000", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_3_1_1__2_3_1_7"),
             ("B0 03 0001 00", Kind::TrailingBytes, Field::Body, 4, ""),
         ],
     );
@@ -121,8 +125,8 @@ fn suback_and_unsuback() {
         &[
             ("90 03 0001 00", Kind::Empty, Field::ReasonCode, 5, ""),
             ("B0 03 0001 00", Kind::Empty, Field::ReasonCode, 5, ""),
-            ("90 04 0000 00 00", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_5_0__2_2_1_3"),
-            ("B0 04 0000 00 00", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_5_0__2_2_1_3"),
+            ("90 04 0000 00 00", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_5_0__2_2_1_6"),
+            ("B0 04 0000 00 00", Kind::PacketIdZero, Field::PacketId, 2, "mqtt_5_0__2_2_1_6"),
             ("B0 02 0001", Kind::Truncated, Field::PropertyLength, 4, ""),
         ],
     );

@@ -223,7 +223,7 @@ fn topics_of_a_will_are_topic_names() {
 fn authentication_data_needs_a_method() {
     let bytes = "10 11 0004 'MQTT' 05 02 0000 04 16 0001 FF 0000";
     let kind = Kind::AuthenticationDataWithoutMethod;
-    refused(V5, Role::Server, &[(bytes, kind, Field::AuthenticationData, 12, "")]);
+    refused(V5, Role::Server, &[(bytes, kind, Field::AuthenticationData, 13, "")]);
     let error = decode(&hex(bytes), V5, Role::Server).expect_err("refused");
     assert_eq!(error.reason_code(), ReasonCode::ProtocolError);
 }
@@ -262,4 +262,18 @@ fn a_connack_with_wrong_flags_or_codes() {
             ("20 04 00 00 00 00", Kind::TrailingBytes, Field::Body, 5, ""),
         ],
     );
+}
+
+#[test]
+fn the_first_connect_alone_decides_the_version_of_a_connection() {
+    let mut decoder = Decoder::server(Rules::MAX_PACKET_SIZE);
+    // a body that begins like that of a CONNECT is not one
+    assert!(decoder.decode(&hex("30 07 0004 'MQTT' 05")).is_ok());
+    assert_eq!(decoder.version(), None);
+    assert!(decoder.decode(&hex("10 0C 0004 'MQTT' 04 02 0000 0000")).is_ok());
+    // a second one is read for what it is, and refused above
+    assert!(decoder.decode(&hex("10 0D 0004 'MQTT' 05 02 0000 00 0000")).is_ok());
+    assert_eq!(decoder.version(), Some(V3_1_1));
+    assert!(decoder.decode(&hex("40 02 0001")).is_ok());
+    assert!(decoder.decode(&hex("40 03 0001 00")).is_err(), "the rules are still those of 3.1.1");
 }

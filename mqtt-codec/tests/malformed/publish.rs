@@ -57,7 +57,7 @@ fn publish_of_5_0() {
             ("30 06 0003 '+/b' 00", Kind::Wildcard, Field::Topic, 2, "mqtt_5_0__3_3_2_2"),
             // no name needs an alias
             ("30 03 0000 00", Kind::Empty, Field::Topic, 2, "mqtt_5_0__4_7_3_1"),
-            ("30 07 0001 't' 03 23 0000", Kind::TopicAliasInvalid, Field::TopicAlias, 7, "mqtt_5_0__3_3_2_8"),
+            ("30 07 0001 't' 03 23 0000", Kind::TopicAliasZero, Field::TopicAlias, 7, "mqtt_5_0__3_3_2_8"),
             ("30 08 0000 05 08 0002 'a+'", Kind::Wildcard, Field::ResponseTopic, 6, "mqtt_5_0__3_3_2_14"),
             ("30 09 0001 't' 05 08 0002 '#a'", Kind::Wildcard, Field::ResponseTopic, 7, "mqtt_5_0__3_3_2_14"),
             ("30 07 0001 't' 03 08 0000", Kind::Empty, Field::ResponseTopic, 7, "mqtt_5_0__4_7_3_1"),

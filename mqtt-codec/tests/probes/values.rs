@@ -34,7 +34,7 @@ fn packet_identifier_0_in_every_packet_that_has_one() {
 
 /// Field, value, what is wrong with it, and the reason code.
 const VALUES: [(Field, &str, Kind, u8); 20] = [
-    (Field::TopicAlias, "0000", Kind::TopicAliasInvalid, 0x94),
+    (Field::TopicAlias, "0000", Kind::TopicAliasZero, 0x94),
     (Field::SubscriptionId, "00", Kind::InvalidValue, 0x82),
     (Field::SubscriptionId, "8100", Kind::OverlongVarint, 0x81),
     (Field::SubscriptionId, "FFFFFFFF01", Kind::VarintTooLong, 0x81),
