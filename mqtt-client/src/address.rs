@@ -38,6 +38,9 @@ pub(crate) struct Address {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
+    /// The host has characters that neither a name nor an IP address has.
+    #[error("the host has characters that no name has")]
+    Host,
     /// The scheme of a web server, not of MQTT over WebSockets.
     #[error("{0}:// is no scheme of MQTT: for WebSockets write {1}://")]
     Http(&'static str, &'static str),
@@ -177,6 +180,7 @@ impl Address {
             Transport::Unix if self.path().trim_matches('/').is_empty() => Err(AddressError::UnixPath),
             Transport::Unix => Ok(()),
             _ if self.host.is_empty() => Err(AddressError::NoHost),
+            _ if !is_host(&self.host) => Err(AddressError::Host),
             _ if self.port == Some(0) => Err(AddressError::Port),
             transport if transport.is_web_socket() && !is_path(self.path()) => Err(AddressError::Path),
             _ => Ok(()),
@@ -251,6 +255,11 @@ impl fmt::Display for HostAndPort<'_> {
             false => write!(f, "{}:{}", self.0, self.1),
         }
     }
+}
+
+/// Whether a text may be a host; the system and the server say whether it is one. It may stand in the lines of HTTP.
+fn is_host(host: &str) -> bool {
+    host.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"\"#/<>?@[\\]^`{|}".contains(c))
 }
 
 /// Whether a text can stand in the first line of an HTTP request.

@@ -56,9 +56,13 @@ pub enum ConnectionError {
     Credentials(Box<dyn Error + Send + Sync>),
     /// The server ended the connection instead of answering CONNECT.
     #[error(
-        "the server ended the connection instead of accepting it: is this its MQTT port, and with or without TLS?"
+        "the server ended the connection instead of accepting it{}: is this its MQTT port, and with or without TLS?",
+        Cause(.0)
     )]
-    NoConnAck,
+    NoConnAck(
+        /// What the transport said, if it was not simply closed.
+        Option<io::Error>,
+    ),
     /// What came in place of an answer to CONNECT is of another protocol.
     #[error("this port speaks {speaks}, not plain MQTT: write {}", .0.scheme(), speaks = .0)]
     NotMqtt(Speaks),
@@ -162,6 +166,9 @@ pub enum ProxyError {
     /// The connection to it failed.
     #[error("{0}")]
     Io(io::Error),
+    /// SOCKS5 has no empty or longer user names and passwords.
+    #[error("a user name and a password for SOCKS5 have 1 to 255 bytes each")]
+    LoginLength,
     /// It does not take this user name and password.
     #[error("it refuses the user name and password: look at the login of the proxy")]
     LoginRefused,
@@ -229,6 +236,18 @@ const fn advice(reason: ReasonCode) -> &'static str {
     }
 }
 
+/// What was the matter, if that is known.
+struct Cause<'a>(&'a Option<io::Error>);
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(error) => write!(f, " ({error})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// All addresses in one line.
 struct Failures<'a>(&'a [TcpFailure]);
 
@@ -260,13 +279,16 @@ impl ConnectionError {
                     | ReasonCode::UnsupportedProtocolVersion
             ),
             Self::Proxy { error, .. } => {
-                matches!(error, ProxyError::LoginRefused | ProxyError::LoginRequired)
+                matches!(
+                    error,
+                    ProxyError::LoginLength | ProxyError::LoginRefused | ProxyError::LoginRequired
+                )
             }
             #[cfg(feature = "tls")]
             Self::Tls(error) => error.is_permanent(),
             Self::Closed(_)
             | Self::Credentials(_)
-            | Self::NoConnAck
+            | Self::NoConnAck(_)
             | Self::NotMqtt(_)
             | Self::Resolve { .. }
             | Self::Tcp(_)

@@ -175,7 +175,7 @@ async fn a_server_that_closes_the_connection_instead_of_answering_is_named() {
     let error = open(Version::V5, async |mut server: Server| {
         let _ = server.accept().await;
     });
-    assert!(matches!(error.await, ConnectionError::NoConnAck));
+    assert!(matches!(error.await, ConnectionError::NoConnAck(_)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,7 +69,7 @@ impl Login {
 
 impl<S> Link<S> {
     /// What an end before CONNACK was.
-    fn failure(&self, reason: CloseReason) -> ConnectionError {
+    fn failure(&mut self, reason: CloseReason) -> ConnectionError {
         match reason {
             CloseReason::Malformed(_) if self.beginning == *b"HTTP/" => {
                 ConnectionError::NotMqtt(Speaks::Http)
@@ -84,7 +84,7 @@ impl<S> Link<S> {
                 if let Some(error) = self.error.as_ref().and_then(TlsError::inside) {
                     return ConnectionError::Tls(error);
                 }
-                ConnectionError::NoConnAck
+                ConnectionError::NoConnAck(self.error.take())
             }
             reason => ConnectionError::Closed(reason),
         }

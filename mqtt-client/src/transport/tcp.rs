@@ -94,6 +94,8 @@ fn configure(stream: &TcpStream, options: &TcpOptions) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     if let Some(idle) = options.keep_alive {
+        // systems count in seconds, and take none for an error
+        let idle = idle.max(Duration::from_secs(1));
         let interval = (idle / PROBES).max(Duration::from_secs(1));
         let keep_alive = TcpKeepalive::new().with_time(idle).with_interval(interval);
         #[cfg(not(windows))]

@@ -140,9 +140,11 @@ async fn what_a_socks5_proxy_refuses_is_named() {
         assert!(error.contains(text), "{error}");
     }
     let locked = socks5(server.address, Some("me:secret"), 0).await;
-    for (login, text) in
-        [("", "it wants a user name and password"), ("me:wrong@", "it refuses the user name")]
-    {
+    for (login, text) in [
+        ("", "it wants a user name and password"),
+        ("me:wrong@", "it refuses the user name"),
+        ("me@", "have 1 to 255 bytes each"),
+    ] {
         let error =
             refused(options("mqtt://broker.invalid").proxy(at(&locked, &format!("socks5://{login}")))).await;
         assert!(error.to_string().contains(text) && error.is_permanent(), "{error}");

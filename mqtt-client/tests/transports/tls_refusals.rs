@@ -98,7 +98,7 @@ async fn a_port_that_speaks_something_else_than_plain_mqtt_is_named() {
     assert!(matches!(error, ConnectionError::NotMqtt(Speaks::Http)), "{error}");
     let closes = Server::start(|mut stream| async move { stream.read(&mut [0; 64]).await });
     let error = refused(options(&format!("mqtt://{}", closes.await.address))).await;
-    assert!(matches!(error, ConnectionError::NoConnAck), "{error}");
+    assert!(matches!(error, ConnectionError::NoConnAck(_)), "{error}");
 }
 
 #[tokio::test]

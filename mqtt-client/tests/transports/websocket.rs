@@ -211,5 +211,6 @@ async fn mqtt_5_0__6_0_0_1_text_in_a_websocket_ends_the_connection() {
         peer.rest().await
     });
     let error = refused(options(&format!("ws://{}", server.await.address))).await;
-    assert!(matches!(error, ConnectionError::NoConnAck), "{error}");
+    assert!(matches!(error, ConnectionError::NoConnAck(Some(_))), "{error}");
+    assert!(error.to_string().contains("where MQTT is binary [MQTT-6.0.0-1]"), "{error}");
 }

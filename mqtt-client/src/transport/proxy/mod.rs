@@ -90,7 +90,8 @@ fn refusal(error: tokio_socks::Error) -> ProxyError {
         Socks::NoAcceptableAuthMethods | Socks::UnknownAuthMethod | Socks::AuthorizationRequired => {
             ProxyError::LoginRequired
         }
-        Socks::PasswordAuthFailure(_) | Socks::InvalidAuthValues(_) => ProxyError::LoginRefused,
+        Socks::PasswordAuthFailure(_) => ProxyError::LoginRefused,
+        Socks::InvalidAuthValues(_) => ProxyError::LoginLength,
         Socks::ConnectionNotAllowedByRuleset => ProxyError::Forbidden,
         Socks::NetworkUnreachable => ProxyError::Unreachable("network unreachable"),
         Socks::HostUnreachable => ProxyError::Unreachable("host unreachable"),

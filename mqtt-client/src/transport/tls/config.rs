@@ -17,9 +17,9 @@ pub(super) struct Built {
     pub(super) config: Arc<ClientConfig>,
 }
 
-pub(super) fn build(material: &Material) -> Result<ClientConfig, TlsError> {
+pub(super) fn build(material: Material) -> Result<Built, TlsError> {
     let provider = provider().ok_or(TlsError::NoProvider)?;
-    let verifier = Explaining::new(verifier(material, &provider)?);
+    let verifier = Explaining::new(verifier(&material, &provider)?);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::from_rustls)?
@@ -33,7 +33,7 @@ pub(super) fn build(material: &Material) -> Result<ClientConfig, TlsError> {
             .map_err(TlsError::from_identity)?,
     };
     config.alpn_protocols.clone_from(&material.alpn);
-    Ok(config)
+    Ok(Built { material, config: Arc::new(config) })
 }
 
 /// The process's own provider if the application has chosen one, else what the features say.

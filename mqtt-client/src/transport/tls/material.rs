@@ -49,7 +49,7 @@ impl Source {
             Self::File(path) => {
                 let file = path.clone();
                 let read = tokio::task::spawn_blocking(move || std::fs::read(file)).await;
-                let read = read.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+                let read = read.unwrap_or_else(|error| Err(error.into()));
                 read.map(Bytes::from).map_err(|error| TlsError::File { path: path.clone(), error })
             }
         }

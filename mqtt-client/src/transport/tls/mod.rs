@@ -10,7 +10,7 @@ mod verifier;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use rustls::ClientConfig;
@@ -142,22 +142,30 @@ impl Tls {
         }
         let alpn = self.alpn.clone().unwrap_or_else(|| vec![protocol.into()]);
         let material = self.read(alpn).await?;
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*built {
-            Some(built) if built.material == material => Ok(Arc::clone(&built.config)),
-            _ => {
-                let config = match &self.config {
-                    Some(config) => {
-                        let mut config = ClientConfig::clone(config);
-                        config.alpn_protocols.clone_from(&material.alpn);
-                        Arc::new(config)
-                    }
-                    None => Arc::new(config::build(&material)?),
-                };
-                *built = Some(Built { material, config: Arc::clone(&config) });
-                Ok(config)
-            }
+        if let Some(built) = &*self.built()
+            && built.material == material
+        {
+            return Ok(Arc::clone(&built.config));
         }
+        let built = match &self.config {
+            Some(config) => {
+                let mut config = ClientConfig::clone(config);
+                config.alpn_protocols.clone_from(&material.alpn);
+                Built { material, config: Arc::new(config) }
+            }
+            // the system's CAs may be many files
+            None => match tokio::task::spawn_blocking(|| config::build(material)).await {
+                Ok(built) => built?,
+                Err(error) => return Err(TlsError::Io(error.into())),
+            },
+        };
+        let config = Arc::clone(&built.config);
+        *self.built() = Some(built);
+        Ok(config)
+    }
+
+    fn built(&self) -> MutexGuard<'_, Option<Built>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
