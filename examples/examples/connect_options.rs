@@ -8,7 +8,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use mqtt_client::{
-    CleanStart, ConnectOptions, Overflow, QoS, QueueLimits, SlowReader, StreamLimits, Version, Will, connect,
+    CleanStart, ConnectOptions, Overflow, QoS, QueueLimits, SlowReader, StreamLimits, Tls, Version, Will,
+    connect,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,8 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = env::args().nth(1).unwrap_or_else(|| "mqtt://127.0.0.1:1883".to_owned());
 
     let options = ConnectOptions::new(&address)?
-        // host and port may also be set apart from the address; path is for WebSockets
-        .path("/mqtt")
+        // scheme, host, port and path may also be set apart from the address: transport, host, port, path
         .version(Version::V5)
         .client_id("every-option")
         .user_name("me")
@@ -26,6 +26,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .keep_alive(Duration::from_secs(60))
         // from name resolution to CONNACK
         .connect_timeout(Duration::from_secs(10))
+        // whom to trust, and who we are, where the address asks for TLS; trust as the system has it is the default
+        .tls(Tls::new().alpn(["mqtt"]))
+        // a dead path is found even without pings
+        .tcp_keep_alive(Some(Duration::from_secs(60)))
+        .tcp_user_timeout(Some(Duration::from_secs(60)))
         // pauses double from the first to the longest, with jitter; zero switches reconnecting off
         .reconnect_period(Duration::from_secs(1))
         .reconnect_longest(Duration::from_secs(30))

@@ -149,7 +149,8 @@ fn dump_says_what_is_wrong_with_its_input() {
 #[test]
 fn every_example_is_short_and_has_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests = fs::read_to_string(root.join("tests/run.rs")).unwrap();
+    let tests = ["tests/run.rs", "tests/connect.rs"].map(|file| fs::read_to_string(root.join(file)).unwrap());
+    let tests = tests.concat();
     let mut count = 0;
     for entry in fs::read_dir(root.join("examples")).unwrap() {
         let path = entry.unwrap().path();
@@ -159,5 +160,5 @@ fn every_example_is_short_and_has_a_test() {
         assert!(tests.contains(&format!("\"{name}\"")), "{name} is not run");
         count += 1;
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 9);
 }

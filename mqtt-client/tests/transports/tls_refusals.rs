@@ -33,6 +33,7 @@ async fn each_fault_of_a_servers_certificate_is_told_apart_on_both_sides() {
         (ca.server(postpone), "the server's certificate is not valid yet, but in ", "CertificateExpired"),
         (ca.server(rename), "is not for localhost but for DnsName(\"other.example\"): ", "BadCertificate"),
         (Ca::new("unknown").server(|_| {}), "is from an unknown CA: give the CA", "UnknownCA"),
+        (Ca::new("the CA").server(|_| {}), "is from another CA of the same name", "DecryptError"),
         (Leaf::self_signed(|_| {}), "is self-signed: if it is the right one", "CertificateUnknown"),
         (Leaf::self_signed(promote), "is that of a CA and cannot be a server's", "CertificateUnknown"),
     ] {

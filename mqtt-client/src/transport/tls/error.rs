@@ -95,6 +95,11 @@ pub enum TlsError {
     /// No revocation list is from its issuer.
     #[error("no revocation list is from the issuer of the server's certificate: give that list as well")]
     RevocationUnknown,
+    /// It was signed by another CA of the same name.
+    #[error(
+        "the server's certificate is from another CA of the same name: give that CA's present certificate with `Tls::ca_file`"
+    )]
+    OtherIssuer,
     /// It is its own issuer, and not trusted.
     #[error("the server's certificate is self-signed: if it is the right one, trust it with `Tls::ca_file`")]
     SelfSigned,
@@ -214,6 +219,7 @@ impl TlsError {
             CertificateError::NotValidForName => {
                 Self::WrongName { expected: "this host".to_owned(), presented: Vec::new() }
             }
+            CertificateError::BadSignature => Self::OtherIssuer,
             CertificateError::Revoked => Self::Revoked,
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
             CertificateError::UnknownRevocationStatus => Self::RevocationUnknown,

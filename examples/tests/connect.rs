@@ -1,0 +1,161 @@
+//! Our client with our broker by every transport, as the example `connect` uses it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use mqtt_broker::config::{Address, Config, Listener};
+use mqtt_broker::{Broker, BrokerHandle};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+
+/// A CA, what it has signed for the broker and for a client, and the CA of others.
+struct Files {
+    ca: PathBuf,
+    server: [PathBuf; 2],
+    client: [PathBuf; 2],
+    strange_ca: PathBuf,
+}
+
+impl Files {
+    fn make(name: &str) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let write = |name: &str, text: String| {
+            let path = directory.join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let (ca, strange) = (authority("ours"), authority("another"));
+        let sign = |name: &str, purpose| {
+            let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+            params.extended_key_usages = vec![purpose];
+            let key = KeyPair::generate().unwrap();
+            let certificate = params.signed_by(&key, &ca).unwrap();
+            [
+                write(&format!("{name}.pem"), certificate.pem()),
+                write(&format!("{name}.key"), key.serialize_pem()),
+            ]
+        };
+        Self {
+            server: sign("server", ExtendedKeyUsagePurpose::ServerAuth),
+            client: sign("client", ExtendedKeyUsagePurpose::ClientAuth),
+            ca: write("ca.pem", ca.pem()),
+            strange_ca: write("strange.pem", strange.pem()),
+        }
+    }
+
+    /// A listener of that URL, with the files if it needs them.
+    fn listener(&self, url: &str) -> Listener {
+        let mut listener: Listener = url.parse().unwrap();
+        if listener.address.has_tls() {
+            let [certificate, key] = self.server.clone();
+            (listener.certificate, listener.key) = (Some(certificate), Some(key));
+        }
+        listener
+    }
+}
+
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+async fn broker(listener: Listener) -> BrokerHandle {
+    let config = Config { listeners: vec![listener], ..Config::default() };
+    Broker::builder().config(config).start().await.unwrap()
+}
+
+/// What a client writes to reach a broker.
+fn address(broker: &BrokerHandle) -> String {
+    match &broker.listeners()[0].address {
+        Address::Unix(path) => format!("unix://{}", path.display()),
+        // the name in the certificate
+        address => address.to_string().replace("127.0.0.1", "localhost"),
+    }
+}
+
+/// Runs the example; trusts what the system would if that had this CA.
+async fn run(arguments: &[&str], system_ca: &Path) -> Output {
+    let test = std::env::current_exe().unwrap();
+    let directory = test.parent().and_then(Path::parent).unwrap().join("examples");
+    let mut command = Command::new(directory.join("connect").with_extension(std::env::consts::EXE_EXTENSION));
+    command.args(arguments).env("SSL_CERT_FILE", system_ca).env_remove("SSL_CERT_DIR");
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn assert_greeted(output: &Output, address: &str) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, format!("connected to {address}\nexamples/connect: hello\n"), "{output:?}");
+    assert!(output.status.success());
+}
+
+#[tokio::test]
+async fn guide_every_address_reaches_our_broker() {
+    let files = Files::make("every-address");
+    let socket = std::env::temp_dir().join(format!("mqtt-connect-{}.sock", std::process::id()));
+    let mut urls = vec!["tcp://127.0.0.1:0", "tls://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0"];
+    let unix = format!("unix://{}", socket.display());
+    if cfg!(unix) {
+        urls.push(&unix);
+    }
+    for url in urls {
+        let broker = broker(files.listener(url)).await;
+        let address = address(&broker);
+        // mqtts and wss need no further option where the system knows the CA
+        assert_greeted(&run(&[&address], &files.ca).await, &address);
+        let ca = files.ca.to_str().unwrap();
+        assert_greeted(&run(&[&address, ca], &files.strange_ca).await, &address);
+        broker.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn guide_a_websocket_is_reached_by_the_address_that_browsers_write() {
+    let files = Files::make("browser");
+    let broker = broker(files.listener("ws://127.0.0.1:0/mqtt")).await;
+    let address = format!("{}/mqtt", address(&broker));
+    assert_greeted(&run(&[&address], &files.ca).await, &address);
+    let elsewhere = address.replace("/mqtt", "/chat");
+    let output = run(&[&elsewhere], &files.ca).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("WebSocket: the server refused with status 404: look at the path"), "{said}");
+    assert!(!output.status.success());
+}
+
+#[tokio::test]
+async fn our_broker_knows_clients_by_their_certificates() {
+    let files = Files::make("certificates");
+    let mut listener = files.listener("tls://127.0.0.1:0");
+    listener.client_ca = Some(files.ca.clone());
+    let broker = broker(listener).await;
+    let address = address(&broker);
+    let [ca, certificate, key] =
+        [&files.ca, &files.client[0], &files.client[1]].map(|path| path.to_str().unwrap());
+    assert_greeted(&run(&[&address, ca, certificate, key], &files.ca).await, &address);
+    for (arguments, text) in [
+        (
+            vec![&*address, ca],
+            "TLS: the server refuses TLS: CertificateRequired; it wants a client certificate",
+        ),
+        (
+            vec![&*address, files.strange_ca.to_str().unwrap()],
+            "TLS: the server's certificate is from an unknown CA",
+        ),
+        (vec![&*address, certificate], "TLS: the server's certificate is from an unknown CA"),
+        (vec![&*address, key], "TLS: there is no certificate in what was given as one"),
+    ] {
+        let output = run(&arguments, &files.ca).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.starts_with(text), "{said}");
+    }
+    let plain = address.replace("tls://", "mqtt://");
+    let output = run(&[&plain], &files.ca).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("the server ended the connection instead of accepting it"), "{said}");
+}
