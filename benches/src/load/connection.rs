@@ -2,17 +2,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use super::frame::{Frame, Split, split};
 use super::setup::{Accepted, io_void};
 use super::void::{Peer, Void};
+use super::wire::Wire;
 
 /// A non-blocking stream with what was not yet understood and not yet written.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     pub(crate) peer: Peer,
     /// The beginning of a packet whose end has not come.
     partial: Vec<u8>,
@@ -33,22 +34,14 @@ impl Connection {
         largest: usize,
     ) -> Result<Self, Void> {
         let peer = accepted.peer;
-        let register = || {
-            accepted.stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(accepted.stream);
-            registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-            Ok(stream)
+        let register = || -> std::io::Result<Wire> {
+            accepted.wire.set_nonblocking()?;
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            registry.register(&mut SourceFd(&accepted.wire.fd()), token, interest)?;
+            Ok(accepted.wire)
         };
-        let stream = register().map_err(|error| Void::Io(peer, error))?;
-        Ok(Self {
-            stream,
-            peer,
-            partial: Vec::new(),
-            largest,
-            output: Vec::new(),
-            written: 0,
-            blocked: false,
-        })
+        let wire = register().map_err(|error| Void::Io(peer, error))?;
+        Ok(Self { wire, peer, partial: Vec::new(), largest, output: Vec::new(), written: 0, blocked: false })
     }
 
     /// Reads once and hands each whole packet to `handle`. Returns whether the socket may hold more.
@@ -59,7 +52,7 @@ impl Connection {
         buffer: &mut [u8],
         mut handle: impl FnMut(Frame<'_>, &mut Vec<u8>) -> Result<(), Void>,
     ) -> Result<bool, Void> {
-        let count = match self.stream.read(buffer) {
+        let count = match self.wire.read(buffer) {
             Ok(0) => return Err(Void::Closed(self.peer)),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -80,21 +73,24 @@ impl Connection {
             return Err(Void::Malformed(self.peer));
         }
         // Events are edge-triggered, and a short read has emptied the socket.
-        Ok(count == buffer.len())
+        Ok(count == buffer.len() || self.wire.is_buffered())
     }
 
     /// Writes once. What the socket does not take waits for it to become writable.
     pub(crate) fn write(&mut self) -> Result<(), Void> {
-        if self.blocked || self.output.is_empty() {
+        if self.blocked || !self.has_output() {
             return Ok(());
         }
-        match self.stream.write(&self.output[self.written..]) {
+        let rest = &self.output[self.written..];
+        let written = if rest.is_empty() { self.wire.flush().map(|()| 0) } else { self.wire.write(rest) };
+        match written {
             Ok(count) => self.written += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(io_void(self.peer, error)),
         }
-        self.blocked = self.written < self.output.len();
-        if !self.blocked {
+        let is_all = self.written == self.output.len();
+        self.blocked = !is_all || self.wire.has_unsent();
+        if is_all {
             self.output.clear();
             self.written = 0;
         }
@@ -113,7 +109,7 @@ impl Connection {
 
     /// Whether something is not written yet.
     pub(crate) fn has_output(&self) -> bool {
-        !self.output.is_empty()
+        !self.output.is_empty() || self.wire.has_unsent()
     }
 }
 

@@ -1,6 +1,5 @@
 //! One measurement of messages: a fresh broker, a warm-up, the measured time, and the proof that nothing is missing.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::options::Options;
@@ -9,6 +8,7 @@ use super::program::Program;
 use super::sequence::Faults;
 use super::traffic::Traffic;
 use super::void::Void;
+use super::wire::Target;
 
 /// What one measurement has found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,12 +23,12 @@ pub(crate) struct Sample {
 /// Measures messages with the scenario of `options`.
 pub(crate) fn messages(options: &Options, program: &Program, qos: u8) -> Result<Sample, Void> {
     let broker = program.start()?;
-    run(options, qos, broker.address, broker.process())
+    run(options, qos, &broker.target(), broker.process())
 }
 
 /// The same with a broker that runs already.
-fn run(options: &Options, qos: u8, address: SocketAddr, process: u32) -> Result<Sample, Void> {
-    let mut traffic = Traffic::connect(options, qos, address)?;
+fn run(options: &Options, qos: u8, target: &Target, process: u32) -> Result<Sample, Void> {
+    let mut traffic = Traffic::connect(options, qos, target)?;
     let mut watch = Watch::new(options.limit);
 
     traffic.start();

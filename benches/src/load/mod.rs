@@ -29,6 +29,7 @@ mod subscriber;
 mod traffic;
 mod void;
 mod window;
+mod wire;
 
 use std::error::Error;
 
@@ -36,7 +37,7 @@ use program::{Program, StartError};
 use report::{Figures, Row};
 use void::Void;
 
-pub use options::{Name, Options, Scenario};
+pub use options::{Name, Options, Scenario, Transport};
 
 /// Measures as `options` say and prints the table; progress goes to standard error.
 ///

@@ -19,6 +19,10 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Scenario::Pairs)]
     pub scenario: Scenario,
 
+    /// What clients and brokers speak. Over TLS each handshake is a full one, with the same kind of certificate.
+    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
+    pub transport: Transport,
+
     /// Rounds; each measures every broker once with every QoS.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
@@ -112,6 +116,15 @@ pub enum Scenario {
     Connect,
     /// Resident memory of connections with one subscription each and no traffic.
     Idle,
+}
+
+/// What carries MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// TLS, with a certificate of an elliptic curve.
+    Tls,
 }
 
 /// The brokers that can be compared.

@@ -5,11 +5,15 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::options::{Name, Options};
+use rustls::client::ClientConfig;
+
+use super::options::{Name, Options, Transport};
+use super::wire::{self, Target};
 
 /// A broker that can be started.
 #[derive(Debug)]
@@ -18,6 +22,7 @@ pub(crate) struct Program {
     path: PathBuf,
     arguments: Vec<String>,
     configuration: Option<String>,
+    transport: Transport,
 }
 
 impl Program {
@@ -32,7 +37,13 @@ impl Program {
         };
         let shards = options.shards.iter().flat_map(|shards| ["--shards".to_owned(), shards.to_string()]);
         let arguments = shards.chain(options.broker_arg.iter().cloned()).collect();
-        Ok(path.map(|path| Self { name: Name::MqttBroker, path, arguments, configuration: None }))
+        Ok(path.map(|path| Self {
+            name: Name::MqttBroker,
+            path,
+            arguments,
+            configuration: None,
+            transport: options.transport,
+        }))
     }
 
     /// Mosquitto, with limits high enough that it never drops, no persistence, and no log but of errors.
@@ -46,7 +57,13 @@ impl Program {
             configuration.push_str(line);
             configuration.push('\n');
         }
-        Ok(Self { name: Name::Mosquitto, path, arguments: Vec::new(), configuration: Some(configuration) })
+        Ok(Self {
+            name: Name::Mosquitto,
+            path,
+            arguments: Vec::new(),
+            configuration: Some(configuration),
+            transport: options.transport,
+        })
     }
 
     /// Starts the broker on a free port and returns when it accepts connections.
@@ -70,19 +87,49 @@ impl Program {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(&errors).map_err(start)?);
+        let tls = match self.transport {
+            Transport::Tcp => None,
+            Transport::Tls => {
+                folder.certify().map_err(start)?;
+                Some(wire::client().map_err(|error| start(io::Error::other(error)))?)
+            }
+        };
         match &self.configuration {
-            None => command.args(["--listen", &format!("tcp://{address}")]),
+            None => self.listen(&mut command, address, &folder),
             Some(lines) => {
                 let file = folder.path.join("configuration");
-                let listener = format!("listener {} {}\n", address.port(), address.ip());
-                fs::write(&file, listener + lines).map_err(start)?;
-                command.arg("-c").arg(file)
+                fs::write(&file, self.listener(address, &folder) + lines).map_err(start)?;
+                command.arg("-c").arg(file);
             }
         };
         let child = command.spawn().map_err(start)?;
-        let mut running = Running { child, address, _folder: folder };
+        let mut running = Running { child, address, tls, _folder: folder };
         running.wait_until_ready(self.name, &errors)?;
         Ok(running)
+    }
+
+    /// Our broker's arguments for a listener.
+    fn listen(&self, command: &mut Command, address: SocketAddr, folder: &Folder) {
+        let scheme = match self.transport {
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        };
+        command.args(["--listen", &format!("{scheme}://{address}")]);
+        if self.transport == Transport::Tls {
+            command.arg("--certificate").arg(folder.certificate()).arg("--key").arg(folder.key());
+        }
+    }
+
+    /// Mosquitto's lines for a listener.
+    fn listener(&self, address: SocketAddr, folder: &Folder) -> String {
+        let lines = format!("listener {} {}\n", address.port(), address.ip());
+        match self.transport {
+            Transport::Tcp => lines,
+            Transport::Tls => {
+                let (certificate, key) = (folder.certificate(), folder.key());
+                format!("{lines}certfile {}\nkeyfile {}\n", certificate.display(), key.display())
+            }
+        }
     }
 }
 
@@ -91,10 +138,17 @@ impl Program {
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// What its clients offer, if they use TLS.
+    tls: Option<Arc<ClientConfig>>,
     _folder: Folder,
 }
 
 impl Running {
+    /// Where and how its clients connect.
+    pub(crate) fn target(&self) -> Target {
+        Target { address: self.address, tls: self.tls.clone() }
+    }
+
     /// Its process id.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
@@ -162,6 +216,21 @@ impl Folder {
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path)?;
         Ok(Self { path })
+    }
+
+    /// Writes a certificate with a key on the curve that most have.
+    fn certify(&self) -> io::Result<()> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(io::Error::other)?;
+        fs::write(self.certificate(), made.cert.pem())?;
+        fs::write(self.key(), made.signing_key.serialize_pem())
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.path.join("certificate.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.path.join("key.pem")
     }
 }
 
@@ -232,7 +301,13 @@ mod tests {
     fn a_program_that_ends_at_once_is_reported_with_what_it_said() {
         let path = PathBuf::from("/bin/sh");
         let arguments = ["-c", "echo no such luck >&2; exit 3"].map(str::to_owned).to_vec();
-        let program = Program { name: Name::MqttBroker, path, arguments, configuration: None };
+        let program = Program {
+            name: Name::MqttBroker,
+            path,
+            arguments,
+            configuration: None,
+            transport: Transport::Tcp,
+        };
         let error = program.start().expect_err("the program ends");
         assert!(error.to_string().contains("no such luck"), "{error}");
     }

@@ -1,17 +1,18 @@
 //! Connects and subscribes with blocking sockets, before any load.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use super::frame::{Frame, Split, split, variable_integer};
 use super::packets::{self, CONNACK, SUBACK};
 use super::void::{Peer, Void};
+use super::wire::{Target, Wire};
 
 /// A connection that the broker has accepted, still blocking.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    pub(crate) stream: TcpStream,
+    pub(crate) wire: Wire,
     pub(crate) peer: Peer,
     version: u8,
     /// What the broker allows this client to have in flight.
@@ -20,21 +21,21 @@ pub(crate) struct Accepted {
 
 impl Accepted {
     /// Connects as `peer` and waits for the CONNACK.
-    pub(crate) fn connect(address: SocketAddr, peer: Peer, version: u8) -> Result<Self, Void> {
-        let mut stream = open(address, peer)?;
-        send_connect(&mut stream, peer, version)?;
-        Self::await_connack(stream, peer, version)
+    pub(crate) fn connect(target: &Target, peer: Peer, version: u8) -> Result<Self, Void> {
+        let mut wire = open(target, peer)?;
+        send_connect(&mut wire, peer, version)?;
+        Self::await_connack(wire, peer, version)
     }
 
     /// Waits for the CONNACK of a CONNECT that was already sent.
-    pub(crate) fn await_connack(mut stream: TcpStream, peer: Peer, version: u8) -> Result<Self, Void> {
-        let (first, body) = receive(&mut stream, peer)?;
+    pub(crate) fn await_connack(mut wire: Wire, peer: Peer, version: u8) -> Result<Self, Void> {
+        let (first, body) = receive(&mut wire, peer)?;
         let frame = Frame { first, body: &body };
         expect(&frame, CONNACK, peer)?;
         match body.as_slice() {
             [_, 0, properties @ ..] => {
                 let receive_maximum = receive_maximum(properties).unwrap_or(u16::MAX);
-                Ok(Self { stream, peer, version, receive_maximum })
+                Ok(Self { wire, peer, version, receive_maximum })
             }
             [_, code, ..] => Err(Void::Refused(peer, "CONNACK", *code)),
             _ => Err(Void::Malformed(peer)),
@@ -46,7 +47,7 @@ impl Accepted {
         let mut packet = Vec::new();
         packets::subscribe(self.version, filter, qos, &mut packet);
         self.send(&packet)?;
-        let (first, body) = receive(&mut self.stream, self.peer)?;
+        let (first, body) = receive(&mut self.wire, self.peer)?;
         let frame = Frame { first, body: &body };
         expect(&frame, SUBACK, self.peer)?;
         match body.last() {
@@ -58,27 +59,27 @@ impl Accepted {
 
     /// Sends a whole packet.
     pub(crate) fn send(&mut self, packet: &[u8]) -> Result<(), Void> {
-        self.stream.write_all(packet).map_err(|error| io_void(self.peer, error))
+        self.wire.write_all(packet).map_err(|error| io_void(self.peer, error))
     }
 }
 
 /// Opens a socket with a bounded wait for every answer.
-pub(crate) fn open(address: SocketAddr, peer: Peer) -> Result<TcpStream, Void> {
+pub(crate) fn open(target: &Target, peer: Peer) -> Result<Wire, Void> {
     let open = || {
-        let stream = TcpStream::connect(address)?;
+        let stream = TcpStream::connect(target.address)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Wire::new(stream, target.tls.as_ref())
     };
     open().map_err(|error| Void::Io(peer, error))
 }
 
 /// Sends the CONNECT of `peer`.
-pub(crate) fn send_connect(stream: &mut TcpStream, peer: Peer, version: u8) -> Result<(), Void> {
+pub(crate) fn send_connect(wire: &mut Wire, peer: Peer, version: u8) -> Result<(), Void> {
     let mut packet = Vec::new();
     packets::connect(version, &peer.client_id(), &mut packet);
-    stream.write_all(&packet).map_err(|error| io_void(peer, error))
+    wire.write_all(&packet).map_err(|error| io_void(peer, error))
 }
 
 /// An I/O error of `peer`, where the end of the stream and the end of patience have their own names.
@@ -91,7 +92,7 @@ pub(crate) fn io_void(peer: Peer, error: io::Error) -> Void {
 }
 
 /// Reads the one packet that is due; nothing can follow it before the client sends more.
-fn receive(stream: &mut TcpStream, peer: Peer) -> Result<(u8, Vec<u8>), Void> {
+fn receive(wire: &mut Wire, peer: Peer) -> Result<(u8, Vec<u8>), Void> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 256];
     loop {
@@ -99,7 +100,7 @@ fn receive(stream: &mut TcpStream, peer: Peer) -> Result<(u8, Vec<u8>), Void> {
             Split::Frame(frame, []) => return Ok((frame.first, frame.body.to_vec())),
             Split::Frame(_, rest) => return Err(Void::Unexpected(peer, rest[0] >> 4)),
             Split::Malformed => return Err(Void::Malformed(peer)),
-            Split::Partial => match stream.read(&mut buffer) {
+            Split::Partial => match wire.read(&mut buffer) {
                 Ok(0) => return Err(Void::Closed(peer)),
                 Ok(count) => bytes.extend_from_slice(&buffer[..count]),
                 Err(error) => return Err(io_void(peer, error)),

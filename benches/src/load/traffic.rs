@@ -1,7 +1,6 @@
 //! All connections of one measurement and the event loop that drives them.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
@@ -17,6 +16,7 @@ use super::shape::{Shape, topic};
 use super::subscriber::{Incoming, Subscriber};
 use super::void::{Peer, Void};
 use super::window::Window;
+use super::wire::Target;
 
 /// Publishers, subscribers, and one turn after the other.
 ///
@@ -40,7 +40,7 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Connects and subscribes everybody; nothing is published yet.
-    pub(crate) fn connect(options: &Options, qos: u8, address: SocketAddr) -> Result<Self, Void> {
+    pub(crate) fn connect(options: &Options, qos: u8, target: &Target) -> Result<Self, Void> {
         let shape = Shape::new(options);
         let version = options.version;
         let payload = options.payload as usize;
@@ -50,7 +50,7 @@ impl Traffic {
         for number in 0..shape.subscribers {
             let token = Token((shape.publishers + number) as usize);
             let (filter, first, publishers) = shape.subscription(number);
-            let accepted = Accepted::connect(address, Peer::Subscriber(number), version)?;
+            let accepted = Accepted::connect(target, Peer::Subscriber(number), version)?;
             let accepted = accepted.subscribe(&filter, qos)?;
             let connection = Connection::new(accepted, token, poll.registry(), largest)?;
             let flow = Incoming::new(version, qos, payload, first, publishers);
@@ -58,7 +58,7 @@ impl Traffic {
         }
         let mut publishers = Vec::new();
         for number in 0..shape.publishers {
-            let accepted = Accepted::connect(address, Peer::Publisher(number), version)?;
+            let accepted = Accepted::connect(target, Peer::Publisher(number), version)?;
             let handshakes = Handshakes::new(options.window, accepted.receive_maximum);
             let connection = Connection::new(accepted, Token(number as usize), poll.registry(), largest)?;
             let template = Template::new(version, &topic(number), qos, payload, number);
