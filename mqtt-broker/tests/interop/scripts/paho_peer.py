@@ -88,7 +88,9 @@ class Peer:
 
     def cut(self):
         """Ends the network connection without DISCONNECT."""
-        self.client.socket().shutdown(socket.SHUT_RDWR)
+        connection = self.client.socket()
+        # paho's own WebSocket cannot be shut down, what is under it can
+        getattr(connection, "_socket", connection).shutdown(socket.SHUT_RDWR)
         self.ends.get(timeout=PATIENCE)
 
 
