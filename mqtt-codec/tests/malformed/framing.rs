@@ -53,6 +53,39 @@ fn the_smallest_packet_of_every_type_is_accepted() {
 }
 
 #[test]
+fn each_packet_may_reach_the_sides_that_the_standard_names() {
+    let rows = [
+        ("CONNECT SUBSCRIBE UNSUBSCRIBE PINGREQ", [true, true], [false, false]),
+        ("CONNACK SUBACK UNSUBACK PINGRESP", [false, false], [true, true]),
+        ("PUBLISH PUBACK PUBREC PUBREL PUBCOMP", [true, true], [true, true]),
+        ("DISCONNECT", [true, true], [false, true]),
+        ("AUTH", [false, true], [false, true]),
+    ];
+    let mut seen = 0;
+    for (names, to_server, to_client) in rows {
+        for name in names.split(' ') {
+            let packet_type = PacketType::ALL.into_iter().find(|packet_type| packet_type.name() == name);
+            let packet_type = packet_type.expect(name);
+            for version in Version::ALL {
+                let column = usize::from(version.is_v5());
+                assert_eq!(
+                    packet_type.may_reach(Role::Server, version),
+                    to_server[column],
+                    "{name} {version}"
+                );
+                assert_eq!(
+                    packet_type.may_reach(Role::Client, version),
+                    to_client[column],
+                    "{name} {version}"
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, PacketType::ALL.len());
+}
+
+#[test]
 fn packet_type_0_is_refused_in_every_version() {
     for version in Version::ALL {
         let row = [("00 00", Kind::ReservedType, Field::PacketType, 0, "")];
