@@ -96,7 +96,7 @@ impl Compat {
         Version::from_wire(name, level)
     }
 
-    /// Adds the rules without which `packet` would have been refused in `version`.
+    /// Adds the rules without which `packet` would have been refused on a connection of `version`.
     #[cold]
     pub(crate) fn note(
         &mut self,
@@ -106,6 +106,8 @@ impl Compat {
         version: Version,
     ) {
         self.overlong_remaining_length |= header.is_overlong();
+        // a CONNECT was read by the rules of the version that it names, also where it comes a second time
+        let version = if let PacketRef::Connect(connect) = packet { connect.version } else { version };
         let unused = version == Version::V3_1;
         match packet {
             PacketRef::Publish(_) => {

@@ -163,6 +163,18 @@ fn what_needs_no_rule_is_not_told() {
     assert_eq!(decoder.take_used(), Compat::NONE);
 }
 
+/// Found by the fuzz target `decode`.
+#[test]
+fn what_a_second_connect_needs_is_told_by_the_version_that_it_names() {
+    let mut decoder = Decoder::client(V5, 1000);
+    decoder.set_compat(without(Compat::NONE));
+    decoder.decode(&hex("10 12 0006 'MQIsdp' 03 42 003C 0001 'c' 0001 'p'")).expect("it is let through");
+    let used = Compat { password_without_user_name: true, ..Compat::NONE };
+    assert_eq!(decoder.take_used(), used);
+    decoder.decode(&hex("14 0F 0006 'MQIsdp' 03 02 003C 0001 'c'")).expect("it is valid");
+    assert_eq!(decoder.take_used(), Compat::NONE, "3.1 leaves the flags unused");
+}
+
 #[test]
 fn control_characters_and_non_characters_are_refused_where_the_reader_wants_it() {
     let strict = Compat { control_characters: false, ..Compat::STRICT };
