@@ -1,3 +1,4 @@
+//! Finds panics of the decoder, views that are not their owned packets, packets that do not come back, and rules of
+//! `Compat` that are told wrongly.
 #![no_main]
-#![allow(missing_docs)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| mqtt_fuzz::decode(data));

@@ -1,12 +1,22 @@
 //! The bodies of the fuzz targets, as plain functions: a finding is a panic.
 //!
 //! `cargo +nightly fuzz run decode` runs one for as long as it is let; `cargo test` in this directory runs all of
-//! them on stable, over the corpus and a few thousand random inputs.
+//! them on stable, over the corpus and a few thousand random inputs. What each target can find is in `README.md`.
 
-mod codec;
+mod aliases;
+mod connection;
+mod decode;
+mod differential;
+mod frames;
+mod roundtrip;
 mod topic;
 mod websocket;
+mod wild;
 
-pub use codec::{decode, roundtrip};
+pub use aliases::aliases;
+pub use decode::decode;
+pub use differential::{CLASSES, differential};
+pub use frames::frames;
+pub use roundtrip::roundtrip;
 pub use topic::topic_match;
 pub use websocket::websocket;

@@ -17,16 +17,27 @@ pub fn topic_match(data: &[u8]) {
     let hidden = names[0].starts_with('$') && matches!(levels[0], "+" | "#");
     assert_eq!(filter.matches(topic), !hidden && matches(&levels, &names), "{filter} and {topic}");
     assert_eq!(filter.has_wildcard(), levels.iter().any(|level| matches!(*level, "+" | "#")), "{filter}");
-    let share = match levels[..] {
-        ["$share", name, _, ..] => !name.is_empty() && !name.contains(['+', '#']) && levels[2..] != [""],
-        _ => false,
-    };
-    assert_eq!(matches!(filter.share(), Ok(Some(_))), share, "{filter}");
-    assert_eq!(matches!(filter.share(), Ok(None)), levels[0] != "$share", "{filter}");
+    match (filter.share(), &levels[..]) {
+        (Ok(Some(share)), ["$share", name, rest @ ..]) => {
+            assert_eq!((share.name, share.filter.as_str()), (*name, &*rest.join("/")));
+            assert!(is_share_name(name) && is_filter(rest) && !rest.join("/").is_empty(), "{filter}");
+            let hidden = names[0].starts_with('$') && matches!(rest[0], "+" | "#");
+            assert_eq!(share.filter.matches(topic), !hidden && matches(rest, &names), "{filter} and {topic}");
+        }
+        (Ok(None), levels) => assert_ne!(levels[0], "$share", "{filter}"),
+        (Err(_), ["$share", name, rest @ ..]) => {
+            assert!(!is_share_name(name) || rest.is_empty() || rest == [""], "{filter}");
+        }
+        (share, _) => assert!(filter.as_str() == "$share" && share.is_err(), "{filter}: {share:?}"),
+    }
 }
 
 fn is_text(text: &str) -> bool {
     !text.is_empty() && text.len() <= 65_535 && !text.contains('\0')
+}
+
+fn is_share_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['+', '#'])
 }
 
 fn is_filter(levels: &[&str]) -> bool {
