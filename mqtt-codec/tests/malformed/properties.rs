@@ -162,30 +162,3 @@ fn a_property_that_crosses_the_end_of_its_block_is_malformed() {
         }
     }
 }
-
-#[test]
-fn values_outside_their_range_are_protocol_errors() {
-    let connect = |block: &str| packet(0x10, "0004 'MQTT' 05 02 0000", &hex(block), "0000").0;
-    let connack = |block: &str| packet(0x20, "00 00", &hex(block), "").0;
-    let publish = |block: &str| packet(0x30, "0001 't'", &hex(block), "").0;
-    let rows = [
-        (connect("21 0000"), Field::ReceiveMaximum),
-        (connect("27 00000000"), Field::MaximumPacketSize),
-        (connect("17 02"), Field::RequestProblemInformation),
-        (connect("19 FF"), Field::RequestResponseInformation),
-        (connack("21 0000"), Field::ReceiveMaximum),
-        (connack("27 00000000"), Field::MaximumPacketSize),
-        (connack("24 02"), Field::MaximumQoS),
-        (connack("25 02"), Field::RetainAvailable),
-        (connack("28 02"), Field::WildcardSubscriptionAvailable),
-        (connack("29 02"), Field::SubscriptionIdAvailable),
-        (connack("2A 02"), Field::SharedSubscriptionAvailable),
-        (publish("01 02"), Field::PayloadFormat),
-        (publish("0B 00"), Field::SubscriptionId),
-    ];
-    for (bytes, field) in rows {
-        let error = decode(&bytes, V5, Role::Client).expect_err("outside the range");
-        assert_eq!((error.kind, error.field), (Kind::InvalidValue, field), "{error}");
-        assert_eq!(error.reason_code(), ReasonCode::ProtocolError);
-    }
-}

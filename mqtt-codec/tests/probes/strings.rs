@@ -1,6 +1,9 @@
 //! Every string of every packet: what no string may hold, what no topic and no filter may; and binary fields.
 
-use mqtt_codec::{DecodeErrorKind as Kind, Field, InvalidTopicFilter, TopicFilterRef};
+use mqtt_codec::{
+    DecodeErrorKind as Kind, Decoder, Field, InvalidTopicFilter, PacketRef, PacketType, Rules,
+    StreamingDecoder, TopicFilterRef,
+};
 
 use crate::packet::{Leaf, Part, Probe, Text, all};
 use crate::support::hex;
@@ -62,6 +65,28 @@ fn bad_utf8_and_surrogates_and_u0000_in_every_string() {
 }
 
 #[test]
+fn a_fault_in_the_head_of_a_large_publish_is_the_same_before_its_payload_is_there() {
+    let mut count = 0;
+    for (probe, index, _, field, _) in strings() {
+        if probe.packet_type != PacketType::Publish {
+            continue;
+        }
+        for (what, bytes, ..) in ILL_FORMED {
+            let (frame, _) = probe.with_leaf(index, &hex(bytes));
+            let whole = PacketRef::decode(&frame, &Rules::new(probe.version, probe.reader));
+            let decoder = Decoder::client(probe.version, Rules::MAX_PACKET_SIZE);
+            let mut streaming = StreamingDecoder::new(decoder, frame.len() as u32 - 1);
+            let without_payload = &frame[..frame.len() - b"payload".len()];
+            let head = streaming.decode_next(without_payload).map(|_| ());
+            assert_eq!(head, whole.map(|_| ()), "{what}, {field} in {}", probe.name());
+            assert!(head.is_err());
+        }
+        count += 1;
+    }
+    assert_eq!(count, 1 + 1 + 5);
+}
+
+#[test]
 fn every_other_character_in_every_string() {
     for (probe, index, _, field, _) in strings() {
         for (what, bytes) in WELL_FORMED {
@@ -104,8 +129,7 @@ fn an_empty_string_is_none_only_where_it_names_topics() {
 
 /// Without a connection, which would ask what the alias stands for.
 fn accepts_alone(probe: &Probe, what: &str, frame: &[u8]) {
-    let rules = mqtt_codec::Rules::new(probe.version, probe.reader);
-    let decoded = mqtt_codec::PacketRef::decode(frame, &rules);
+    let decoded = PacketRef::decode(frame, &Rules::new(probe.version, probe.reader));
     assert!(decoded.is_ok(), "{what} in {}: {decoded:?}", probe.name());
 }
 
