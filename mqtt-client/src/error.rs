@@ -48,12 +48,15 @@ pub enum ConnectionError {
     /// The address cannot be used.
     #[error("the address cannot be used: {0}")]
     Address(AddressError),
-    /// The connection was there and ended.
+    /// The connection was there and was ended, by whom and why.
     #[error("the connection ended: {0}")]
     Closed(CloseReason),
     /// The application did not give credentials.
     #[error("no credentials: {0}")]
     Credentials(Box<dyn Error + Send + Sync>),
+    /// The connection was there and the transport failed.
+    #[error("the connection was lost: {0}")]
+    Lost(io::Error),
     /// The server ended the connection instead of answering CONNECT.
     #[error(
         "the server ended the connection instead of accepting it{}: is this its MQTT port, and with or without TLS?",
@@ -288,6 +291,7 @@ impl ConnectionError {
             Self::Tls(error) => error.is_permanent(),
             Self::Closed(_)
             | Self::Credentials(_)
+            | Self::Lost(_)
             | Self::NoConnAck(_)
             | Self::NotMqtt(_)
             | Self::Resolve { .. }

@@ -119,6 +119,7 @@
 //! | `Upgrade` | the WebSocket: a status, no subprotocol `mqtt`, no WebSocket at all |
 //! | `NotMqtt`, `NoConnAck` | a port of another protocol, or with TLS where the address has none |
 //! | `Refused` | the code of CONNACK |
+//! | `Closed`, `Lost` | a connection that was there: what its end was, or what the transport said |
 //! | `Timeout` | the step at which [`ConnectOptions::connect_timeout`] ran out |
 //!
 //! # Cancel safety

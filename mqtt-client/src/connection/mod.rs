@@ -125,9 +125,13 @@ impl<D: Dial> Connection<D> {
                 Ok(None) => return Ok(()),
                 Ok(Some(mut link)) => {
                     let reason = link.carry(&mut self.core).await;
+                    let error = link.error.take();
                     drop(link);
                     self.core.handle_disconnected();
-                    ConnectionError::Closed(reason)
+                    match (reason, error) {
+                        (CloseReason::Transport, Some(error)) => ConnectionError::Lost(error),
+                        (reason, _) => ConnectionError::Closed(reason),
+                    }
                 }
                 Err(error) => error,
             };

@@ -52,6 +52,19 @@ impl<T: Send + 'static> Server<T> {
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let connect = accept_connect(&mut stream).await?;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await?;
+    Ok((connect, rest))
+}
+
+/// Accepts CONNECT and ends the connection in good order.
+pub(crate) async fn accept_and_cut<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
+    accept_connect(&mut stream).await?;
+    stream.shutdown().await
+}
+
+async fn accept_connect<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<Vec<u8>> {
     let mut connect = vec![0; 2];
     stream.read_exact(&mut connect).await?;
     assert!(connect[0] == 0x10 && connect[1] < 128, "a short CONNECT: {connect:?}");
@@ -60,9 +73,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     connect.append(&mut body);
     stream.write_all(&[0x20, 2, 0, 0]).await?;
     stream.flush().await?;
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await?;
-    Ok((connect, rest))
+    Ok(connect)
 }
 
 /// What a TLS server saw of one connection.

@@ -2,12 +2,14 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mqtt_client::{ConnectionError, Tls, TlsError};
 use rustls::{ALL_VERSIONS, ClientConfig, HandshakeKind, RootCertStore};
+use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{Ca, Leaf};
-use crate::servers::{DISCONNECT, Secured, Server, config, tls};
+use crate::servers::{DISCONNECT, Secured, Server, accept_and_cut, config, serve, tls};
 use crate::{accepted, leave, options, refused};
 
 async fn server(ca: &Ca) -> Server<Result<Secured, String>> {
@@ -115,6 +117,36 @@ async fn a_session_of_tls_is_resumed_by_later_connections() {
         }
         assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed]);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_connects_again_resumes_the_session_of_tls() {
+    let ca = Ca::new("the CA");
+    let acceptor = TlsAcceptor::from(Arc::new(config(&ca.server(|_| {}), None, ALL_VERSIONS)));
+    let mut server = Server::start(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let kind = stream.get_ref().1.handshake_kind().unwrap();
+            // cut as soon as the client is there
+            let served = match kind {
+                HandshakeKind::Full => accept_and_cut(stream).await,
+                _ => serve(stream).await.map(|_| ()),
+            };
+            served.unwrap();
+            kind
+        }
+    })
+    .await;
+    let options = options(&format!("mqtts://localhost:{}", server.port())).tls(Tls::new().ca(ca.pem()));
+    let client = accepted(options.reconnect_period(Duration::from_millis(1))).await;
+    assert_eq!(server.seen().await, HandshakeKind::Full);
+    let mut status = client.watch_status();
+    while client.stats().connections < 2 {
+        crate::within(status.changed()).await.unwrap();
+    }
+    leave(client).await;
+    assert_eq!(server.seen().await, HandshakeKind::Resumed);
 }
 
 /// The system's CAs are taken from where an environment variable says, which only another process can have.

@@ -1,15 +1,16 @@
 //! MQTT in WebSockets: however the messages are cut.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use mqtt_client::{ConnectionError, QoS, Tls, Transport};
+use mqtt_client::{Client, ConnectionError, QoS, Tls, Transport};
 use rustls::ALL_VERSIONS;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -213,4 +214,19 @@ async fn mqtt_5_0__6_0_0_1_text_in_a_websocket_ends_the_connection() {
     let error = refused(options(&format!("ws://{}", server.await.address))).await;
     assert!(matches!(error, ConnectionError::NoConnAck(Some(_))), "{error}");
     assert!(error.to_string().contains("where MQTT is binary [MQTT-6.0.0-1]"), "{error}");
+}
+
+#[tokio::test]
+async fn a_message_larger_than_any_packets_is_not_collected() {
+    let server = Server::start(|stream| async move {
+        let mut peer = Peer::accept(stream).await.unwrap().connected().await;
+        peer.send(Message::Binary(vec![0; 200_000].into())).await;
+        peer.rest().await
+    });
+    let options = options(&format!("ws://{}", server.await.address));
+    let options = options.maximum_packet_size(1_000).reconnect_period(Duration::ZERO);
+    let (_client, connection) = Client::new(options).unwrap();
+    let error = crate::within(connection.run()).await.unwrap_err();
+    assert!(matches!(*error, ConnectionError::Lost(_)), "{error}");
+    assert!(error.to_string().contains("Message too long"), "{error}");
 }
