@@ -265,3 +265,18 @@ fn the_bytes_of_a_message_count_everything_that_it_keeps() {
     message.properties = Some(Box::new(properties));
     assert_eq!(message.bytes(), 10 + of_properties);
 }
+
+#[test]
+fn a_topic_that_only_an_alias_names_is_sent_where_there_are_aliases() {
+    let bytes = support::hex("30 06 0000 03 23 0001");
+    let packet =
+        PacketRef::decode(&bytes, &Rules::new(V5, Role::Client)).expect("an alias stands for the name");
+    let PacketRef::Publish(publish) = packet else { panic!("it is a PUBLISH") };
+    let mut sink = Vec::new();
+    assert_eq!(publish.encode(V3_1_1, &mut sink), Err(EncodeError::Empty(Field::Topic)), "3.1.1 has none");
+    let nameless = mqtt_codec::PublishRef { alias: None, ..publish };
+    assert_eq!(nameless.encode(V5, &mut sink), Err(EncodeError::Empty(Field::Topic)));
+    assert!(sink.is_empty(), "nothing is written");
+    assert_eq!(publish.encode(V5, &mut sink), Ok(()));
+    assert_eq!(sink, bytes);
+}

@@ -229,3 +229,23 @@ fn a_head_is_passed_on_with_another_payload_length() {
         assert_eq!(too_long, Err(mqtt_codec::EncodeError::PacketTooLarge));
     }
 }
+
+#[test]
+fn a_packet_of_as_many_bytes_as_may_be_kept_is_given_as_a_whole() {
+    let publish = hex("30 07 0003 'a/b' 'hi'");
+    let suback = hex("90 03 0001 00");
+    let first = |bytes: &[u8], max_buffered: usize| {
+        let decoder = decoder(Version::V3_1_1, Role::Client);
+        let mut streaming = StreamingDecoder::new(decoder, max_buffered as u32);
+        streaming.decode_next(bytes).map(|read| match read {
+            Some((StreamItem::Packet(_), len)) => ("packet", len),
+            Some((StreamItem::Head { .. }, len)) => ("head", len),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(first(&publish, publish.len()), Ok(("packet", 9)));
+    assert_eq!(first(&publish, publish.len() - 1), Ok(("head", 7)));
+    assert_eq!(first(&suback, suback.len()), Ok(("packet", 5)));
+    let error = first(&suback, suback.len() - 1).expect_err("it is no PUBLISH");
+    assert_eq!((error.kind, error.field, error.offset), (Kind::PacketTooLarge, Field::RemainingLength, 1));
+}
