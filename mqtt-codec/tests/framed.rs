@@ -21,6 +21,14 @@ fn server() -> PacketCodec {
     PacketCodec::new(Decoder::server(1000))
 }
 
+#[test]
+fn a_length_of_256_mib_reserves_no_memory() {
+    let mut codec = PacketCodec::new(Decoder::client(Version::V5, mqtt_codec::Rules::MAX_PACKET_SIZE));
+    let mut input = BytesMut::from(&b"\x30\xFF\xFF\xFF\x7F\x00"[..]);
+    let info = allocation_counter::measure(|| assert!(matches!(codec.decode(&mut input), Ok(None))));
+    assert_eq!((info.bytes_max, input.len()), (0, 6));
+}
+
 #[tokio::test]
 async fn packets_of_every_version_go_both_ways_through_a_pipe_of_three_bytes() {
     for version in Version::ALL {
