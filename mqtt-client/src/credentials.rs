@@ -40,8 +40,8 @@ impl Credentials {
         self
     }
 
-    /// TLS with this certificate and trust. Give clones of one value as long as nothing changes, so that TLS sessions are
-    /// resumed. Needs the feature `tls`.
+    /// TLS with this certificate and trust. Give clones of one value as long as nothing changes, so that TLS sessions
+    /// are resumed. Needs the feature `tls`.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::transport::tls::Tls) -> Self {
         self.tls = Some(tls);

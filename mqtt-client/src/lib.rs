@@ -73,8 +73,8 @@
 //! # Ways to a server
 //!
 //! The address says which: `mqtt://`, `mqtts://`, `ws://`, `wss://`, `unix://`; all of them are in the table at
-//! [`ConnectOptions::new`]. TLS needs no further option where the system knows the server's CA; [`Tls`] is for a CA and a
-//! client certificate of one's own:
+//! [`ConnectOptions::new`]. TLS needs no further option where the system knows the server's CA; [`Tls`] is for a CA
+//! and a client certificate of one's own:
 //!
 //! ```no_run
 //! # #[cfg(feature = "tls")]
@@ -90,8 +90,8 @@
 //! ```
 //!
 //! Certificates and passwords may change while the client lives: files are read again at each attempt to connect, and
-//! [`ConnectOptions::credentials`] asks the application. All addresses of a host are tried. Where nothing moves any more,
-//! TCP finds out within two minutes, whether or not MQTT's own Keep Alive is on.
+//! [`ConnectOptions::credentials`] asks the application. All addresses of a host are tried. Where nothing moves any
+//! more, TCP finds out within two minutes, whether or not MQTT's own Keep Alive is on.
 //!
 //! | feature | default | what it brings |
 //! |---|---|---|

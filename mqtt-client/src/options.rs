@@ -181,8 +181,8 @@ impl ConnectOptions {
         self
     }
 
-    /// The Password, any bytes. Without TLS everybody on the way can read it; unless the server is on this machine, that
-    /// is logged as a warning.
+    /// The Password, any bytes. Without TLS everybody on the way can read it; unless the server is on this machine,
+    /// that is logged as a warning.
     pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
         self.password = Some(password.into());
         self

@@ -2,17 +2,24 @@
 //!
 //! Each text is complete: what it tells of the cause is not its `source()` as well, or a chain would tell it twice.
 
+mod requests;
+mod transport;
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mqtt_codec::{InvalidText, InvalidTopic, InvalidTopicFilter, ReasonCode};
+use mqtt_codec::ReasonCode;
 use mqtt_session::CloseReason;
 
 use crate::address::AddressError;
+
+pub use requests::{OptionProblem, PublishError, SubscribeError};
+pub use transport::{ProxyError, Speaks, TcpFailure, UpgradeError};
+
+use transport::Failures;
 
 /// Where an attempt to connect stood when its time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,108 +132,6 @@ pub enum ConnectionError {
     Upgrade(UpgradeError),
 }
 
-/// An address where nobody takes connections.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct TcpFailure {
-    /// The address.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub error: io::Error,
-}
-
-/// What a port speaks that does not speak plain MQTT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Speaks {
-    /// HTTP: perhaps a WebSocket server.
-    #[error("HTTP")]
-    Http,
-    /// TLS.
-    #[error("TLS")]
-    Tls,
-}
-
-impl Speaks {
-    const fn scheme(self) -> &'static str {
-        match self {
-            Self::Http => "ws:// if it is for WebSockets",
-            Self::Tls => "mqtts://, or wss:// for WebSockets",
-        }
-    }
-}
-
-/// Why a proxy gave no tunnel.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProxyError {
-    /// It ended the connection without an answer.
-    #[error("it ended the connection without an answer: is it a proxy of this kind?")]
-    Closed,
-    /// Its rules forbid this server.
-    #[error("its rules forbid a tunnel to this server and port: have them changed")]
-    Forbidden,
-    /// The connection to it failed.
-    #[error("{0}")]
-    Io(io::Error),
-    /// SOCKS5 has no empty or longer user names and passwords.
-    #[error("a user name and a password for SOCKS5 have 1 to 255 bytes each")]
-    LoginLength,
-    /// It does not take this user name and password.
-    #[error("it refuses the user name and password: look at the login of the proxy")]
-    LoginRefused,
-    /// It wants a user name and a password.
-    #[error("it wants a user name and password: write them before its host, SCHEME://USER:PASSWORD@HOST")]
-    LoginRequired,
-    /// What it answered is of another protocol.
-    #[error("its answer is not one of this protocol: is it a proxy of this kind?")]
-    NotAProxy,
-    /// The status of an HTTP proxy.
-    #[error("it answered with status {0}: look whether the proxy reaches the server")]
-    Status(u16),
-    /// It cannot reach the server.
-    #[error("it cannot reach the server ({0}): look at host and port")]
-    Unreachable(&'static str),
-}
-
-/// Why a connection could not be made a WebSocket.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum UpgradeError {
-    /// The server ended the connection without an answer.
-    #[error(
-        "the server ended the connection without an answer: is this its port for WebSockets, and with or without TLS?"
-    )]
-    Closed,
-    /// The connection failed.
-    #[error("{0}")]
-    Io(io::Error),
-    /// The server knows nothing of MQTT at this path.
-    #[error("the server did not agree to the subprotocol `mqtt`: is this the path of its MQTT service?")]
-    NoSubprotocol,
-    /// What came is no answer to a request for a WebSocket.
-    #[error(
-        "the server's answer makes no WebSocket ({0}): is this its port for WebSockets, and with or without TLS?"
-    )]
-    NotWebSocket(Box<dyn Error + Send + Sync>),
-    /// The server chose a subprotocol that was not offered.
-    #[error("the server chose another subprotocol than `mqtt`: is this the path of its MQTT service?")]
-    OtherSubprotocol,
-    /// The server refused with a status.
-    #[error("the server refused with status {status}: {}", status_advice(*.0), status = .0)]
-    Status(u16),
-}
-
-const fn status_advice(status: u16) -> &'static str {
-    match status {
-        300..=399 => "it wants another address",
-        401 | 403 | 407 => "look at the headers that it wants, `Origin` and `Authorization` for example",
-        404 => "look at the path; many servers have /mqtt, some have /",
-        500..=599 => "look at its log, or at the log of what stands before it",
-        _ => "is this its port and path for WebSockets?",
-    }
-}
-
 /// What to do about the code of a CONNACK, where the code does not say it.
 const fn advice(reason: ReasonCode) -> &'static str {
     match reason {
@@ -248,19 +153,6 @@ impl fmt::Display for Cause<'_> {
             Some(error) => write!(f, " ({error})"),
             None => Ok(()),
         }
-    }
-}
-
-/// All addresses in one line.
-struct Failures<'a>(&'a [TcpFailure]);
-
-impl fmt::Display for Failures<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, TcpFailure { address, error }) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{address}: {error}")?;
-        }
-        Ok(())
     }
 }
 
@@ -316,122 +208,10 @@ impl From<Infallible> for ConnectionError {
     }
 }
 
-/// What is wrong with the value of an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OptionProblem {
-    /// A header that HTTP cannot carry, or that the upgrade request has already.
-    #[error("not a header that a WebSocket request can have besides its own")]
-    Header,
-    /// A number or span of time that does not fit its field.
-    #[error("the value is larger than its field")]
-    OutOfRange,
-    /// A password without a user name, which 3.x cannot say.
-    #[error("a password needs a user name before 5.0")]
-    PasswordWithoutUserName,
-    /// It exists in MQTT 5.0 only.
-    #[error("exists in MQTT 5.0 only")]
-    OnlyInV5,
-    /// Not a valid string.
-    #[error(transparent)]
-    Text(#[from] InvalidText),
-    /// Not a valid topic.
-    #[error(transparent)]
-    Topic(#[from] InvalidTopic),
-}
-
-/// Why a message was not published, or not for certain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The client has ended; see its status.
-    #[error("the client has ended")]
-    Closed,
-    /// QoS 0: the connection was lost before the message was written to it.
-    #[error("the connection was lost before the message was written")]
-    Lost,
-    /// No room in the queue: `try_send` found none, a newer message took it, or the message is larger than all of it.
-    #[error("the queue has no room for the message")]
-    QueueFull,
-    /// The server refused the message.
-    #[error("the server refused the message: {0}")]
-    Refused(ReasonCode),
-    /// The session cannot send it. A full queue is always [`PublishError::QueueFull`].
-    #[error(transparent)]
-    Session(mqtt_session::PublishError),
-    /// A property is no valid string.
-    #[error("a property of the message: {0}")]
-    Text(InvalidText),
-    /// The time given to `timeout` ran out. The message is not taken back.
-    #[error("not acknowledged in time")]
-    Timeout,
-    /// Not a valid Topic Name.
-    #[error("the topic cannot be published to: {0}")]
-    Topic(InvalidTopic),
-}
-
-impl From<InvalidText> for PublishError {
-    fn from(error: InvalidText) -> Self {
-        Self::Text(error)
-    }
-}
-
-impl From<InvalidTopic> for PublishError {
-    fn from(error: InvalidTopic) -> Self {
-        Self::Topic(error)
-    }
-}
-
-impl From<Infallible> for PublishError {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
-impl From<mqtt_session::PublishError> for PublishError {
-    fn from(error: mqtt_session::PublishError) -> Self {
-        match error {
-            mqtt_session::PublishError::QueueFull => Self::QueueFull,
-            other => Self::Session(other),
-        }
-    }
-}
-
-/// Why there is no subscription, or why it could not be removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubscribeError {
-    /// The client has ended; see its status.
-    #[error("the client has ended")]
-    Closed,
-    /// Not a valid Topic Filter.
-    #[error("the filter cannot be subscribed to: {0}")]
-    Filter(InvalidTopicFilter),
-    /// The server refused every filter; this is its first code.
-    #[error("the server refused the subscription: {0}")]
-    Refused(ReasonCode),
-    /// The session cannot send it.
-    #[error(transparent)]
-    Session(#[from] mqtt_session::SubscribeError),
-    /// The time given to `timeout` ran out.
-    #[error("not answered in time")]
-    Timeout,
-}
-
-impl From<InvalidTopicFilter> for SubscribeError {
-    fn from(error: InvalidTopicFilter) -> Self {
-        Self::Filter(error)
-    }
-}
-
-impl From<Infallible> for SubscribeError {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use mqtt_codec::InvalidTopicFilter;
+
     use super::*;
 
     #[test]
