@@ -18,6 +18,9 @@ pub(crate) struct Sample {
     pub(crate) elapsed: Duration,
     pub(crate) broker_cpu: Duration,
     pub(crate) own_cpu: Duration,
+    /// What half of all messages, and 99 of 100, took at most; zero for connections.
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
 }
 
 /// Measures messages with the scenario of `options`.
@@ -35,6 +38,7 @@ fn run(options: &Options, qos: u8, target: &Target, process: u32) -> Result<Samp
     let warm = Instant::now() + options.warm_up;
     watch.run("warming up", &mut traffic, |traffic, now| now >= warm && traffic.received() > 0)?;
 
+    traffic.latency().clear();
     let before = Snapshot::take(process, traffic.received())?;
     let end = before.taken + options.seconds;
     let wanted = options.messages.map(|each| before.count + each * u64::from(options.pairs()));
@@ -43,14 +47,15 @@ fn run(options: &Options, qos: u8, target: &Target, process: u32) -> Result<Samp
         None => now >= end && traffic.received() > before.count,
     })?;
     let after = Snapshot::take(process, traffic.received())?;
+    let (p50, p99) = (traffic.latency().quantile(0.5), traffic.latency().quantile(0.99));
 
     traffic.stop();
     prove(&mut traffic, &mut watch)?;
-    Ok(after.since(&before))
+    Ok(Sample { p50, p99, ..after.since(&before) })
 }
 
 /// Waits until all is received and acknowledged, then for late duplicates.
-fn prove(traffic: &mut Traffic, watch: &mut Watch) -> Result<(), Void> {
+pub(crate) fn prove(traffic: &mut Traffic, watch: &mut Watch) -> Result<(), Void> {
     watch.run("draining", traffic, |traffic, _| {
         traffic.outstanding() == 0 && traffic.open_handshakes() == 0
     })?;
@@ -90,12 +95,14 @@ impl Snapshot {
             elapsed: self.taken - before.taken,
             broker_cpu: self.broker_cpu.saturating_sub(before.broker_cpu),
             own_cpu: self.own_cpu.saturating_sub(before.own_cpu),
+            p50: Duration::ZERO,
+            p99: Duration::ZERO,
         }
     }
 }
 
 /// Sees to it that a measurement ends.
-struct Watch {
+pub(crate) struct Watch {
     limit: Duration,
     deadline: Instant,
     /// The count of packets when it last changed, and when that was.
@@ -104,13 +111,13 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(limit: Duration) -> Self {
+    pub(crate) fn new(limit: Duration) -> Self {
         let now = Instant::now();
         Self { limit, deadline: now + limit, progress: 0, moved: now }
     }
 
     /// Turns until `done`. A message out of place ends everything, with a count of all that went wrong.
-    fn run(
+    pub(crate) fn run(
         &mut self,
         activity: &'static str,
         traffic: &mut Traffic,

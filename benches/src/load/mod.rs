@@ -12,9 +12,11 @@
 
 mod connection;
 mod connects;
+mod flood;
 mod frame;
 mod handshakes;
 mod idle;
+mod latency;
 mod measure;
 mod options;
 mod packets;
@@ -25,6 +27,7 @@ mod report;
 mod sequence;
 mod setup;
 mod shape;
+mod siege;
 mod subscriber;
 mod traffic;
 mod void;
@@ -37,12 +40,16 @@ use program::{Program, StartError};
 use report::{Figures, Row};
 use void::Void;
 
+pub use flood::Fault;
 pub use options::{Name, Options, Scenario, Transport};
 
 /// Measures as `options` say and prints the table; progress goes to standard error.
 ///
 /// Returns whether every row counts.
 pub fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+    if options.scenario == Scenario::Flood {
+        return flood(options);
+    }
     let programs = programs(options)?;
     let mut rows = Vec::new();
     for &qos in &qualities(options) {
@@ -81,7 +88,30 @@ fn measure(options: &Options, program: &Program, qos: u8) -> Result<Figures, Voi
         }
         Scenario::Connect => connects::measure(options, program).map(|sample| Figures::of_sample(&sample)),
         Scenario::Idle => idle::measure(options, program, qos).map(Figures::of_memory),
+        // has a table of its own
+        Scenario::Flood => unreachable!("floods are measured by `flood`"),
     }
+}
+
+/// Measures our broker, or Mosquitto if only that is wanted, under each kind of flood.
+fn flood(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let program = match options.only {
+        Some(Name::Mosquitto) => Program::mosquitto(options)?,
+        _ => Program::ours(options)?.ok_or(StartError::NoOurs)?,
+    };
+    let sieges: Result<Vec<_>, Void> =
+        options.flood.iter().map(|&fault| siege::measure(options, &program, fault)).collect();
+    let sieges = sieges?;
+    println!(
+        "{}, {} pairs with {} messages/s each, {} strangers at a time, medians of {} rounds.\n",
+        program.name.program(),
+        options.pairs(),
+        options.rate,
+        options.strangers,
+        options.rounds
+    );
+    print!("{}", siege::table(&sieges));
+    Ok(true)
 }
 
 /// The brokers to compare, ours first.
@@ -126,6 +156,7 @@ fn headline(options: &Options) -> String {
                 "Connect and disconnect, {pairs} at a time, MQTT {version}, medians of {rounds} rounds."
             );
         }
+        Scenario::Flood => return String::new(),
         Scenario::Idle => {
             return format!("{pairs} idle connections, MQTT {version}, medians of {rounds} rounds.");
         }

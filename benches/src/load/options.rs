@@ -1,10 +1,12 @@
 //! The command line.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use super::flood::Fault;
 use super::packets::SMALLEST_PAYLOAD;
 
 /// Compares MQTT brokers under the same load in one run.
@@ -87,6 +89,26 @@ pub struct Options {
     #[arg(long, value_name = "LINE")]
     pub mosquitto_line: Vec<String>,
 
+    /// What the strangers of flood do wrong; each is measured apart.
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', default_value = "all")]
+    pub flood: Vec<Fault>,
+
+    /// Connections of strangers at a time, for flood.
+    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    pub strangers: u32,
+
+    /// The first address that strangers come from, for flood.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub flood_from: Ipv4Addr,
+
+    /// How many addresses from there on strangers come from, for flood.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub flood_addresses: u32,
+
+    /// Messages of each pair in a second, for flood.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rate: u32,
+
     /// Measure this broker alone, for work with a profiler.
     #[arg(long, value_enum, value_name = "NAME")]
     pub only: Option<Name>,
@@ -99,6 +121,7 @@ impl Options {
             Scenario::Pairs | Scenario::Connect => 50,
             Scenario::Fanout | Scenario::Fanin => 500,
             Scenario::Idle => 10_000,
+            Scenario::Flood => 20,
         })
     }
 }
@@ -116,6 +139,8 @@ pub enum Scenario {
     Connect,
     /// Resident memory of connections with one subscription each and no traffic.
     Idle,
+    /// Latency of pairs with a fixed rate while strangers flood their broker, and while they flood another one.
+    Flood,
 }
 
 /// What carries MQTT.

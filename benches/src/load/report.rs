@@ -24,6 +24,9 @@ pub(crate) struct Figures {
     pub(crate) broker: f64,
     /// Microseconds of the load program for each.
     pub(crate) own: f64,
+    /// Microseconds that half of all messages took at most, and 99 of 100.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
     /// Resident bytes for each, where memory is measured.
     pub(crate) bytes: f64,
 }
@@ -36,20 +39,28 @@ impl Figures {
             rate: count / sample.elapsed.as_secs_f64(),
             broker: sample.broker_cpu.as_secs_f64() * 1e6 / count,
             own: sample.own_cpu.as_secs_f64() * 1e6 / count,
+            p50: sample.p50.as_secs_f64() * 1e6,
+            p99: sample.p99.as_secs_f64() * 1e6,
             bytes: 0.0,
         }
     }
 
     /// The figures of a measurement of memory.
     pub(crate) fn of_memory(bytes: f64) -> Self {
-        Self { rate: 0.0, broker: 0.0, own: 0.0, bytes }
+        Self { rate: 0.0, broker: 0.0, own: 0.0, p50: 0.0, p99: 0.0, bytes }
     }
 
     /// One line about one measurement.
     pub(crate) fn line(&self, scenario: Scenario) -> String {
         match scenario {
             Scenario::Idle => format!("{:.0} bytes", self.bytes),
-            _ => format!("{:.0}/s, broker {:.2} us, load {:.2} us", self.rate, self.broker, self.own),
+            Scenario::Connect => {
+                format!("{:.0}/s, broker {:.2} us, load {:.2} us", self.rate, self.broker, self.own)
+            }
+            _ => format!(
+                "{:.0}/s, broker {:.2} us, load {:.2} us, p50 {:.0} us, p99 {:.0} us",
+                self.rate, self.broker, self.own, self.p50, self.p99
+            ),
         }
     }
 }
@@ -95,7 +106,9 @@ fn write_times(text: &mut String, row: &Row, ratio: &str) -> std::fmt::Result {
     let (low, high) = spread(row.samples.iter().map(|figures| figures.broker));
     let rate = row.median(|figures| figures.rate);
     let share = 100.0 * own / broker;
-    writeln!(text, " {rate:.0} | {broker:.2} | {low:.2}-{high:.2} | {ratio} | {own:.2} | {share:.0} % |")
+    write!(text, " {rate:.0} | {broker:.2} | {low:.2}-{high:.2} | {ratio} | {own:.2} | {share:.0} % |")?;
+    let (p50, p99) = (row.median(|figures| figures.p50), row.median(|figures| figures.p99));
+    writeln!(text, " {p50:.0} | {p99:.0} |")
 }
 
 /// How many times less than mosquitto this row costs.
@@ -110,7 +123,7 @@ fn ratio(scenario: Scenario, row: &Row, rows: &[Row]) -> String {
 }
 
 /// The value in the middle; the mean of the two in the middle if their number is even; NaN of none.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.as_slice() {
@@ -125,8 +138,8 @@ fn spread(values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 const TIME_HEAD: &str = "\
-| QoS | broker | per second | broker us each | lowest-highest | times mosquitto | load us each | load / broker |
-|---|---|---|---|---|---|---|---|
+| QoS | broker | per second | broker us each | lowest-highest | times mosquitto | load us each | load / broker | p50 us | p99 us |
+|---|---|---|---|---|---|---|---|---|---|
 ";
 
 const IDLE_HEAD: &str = "\
@@ -140,7 +153,8 @@ mod tests {
     use std::time::Duration;
 
     fn row(name: Name, broker: &[f64], void: Option<&str>) -> Row {
-        let figures = |&broker: &f64| Figures { rate: 1000.0, broker, own: 0.5, bytes: 0.0 };
+        let figures =
+            |&broker: &f64| Figures { rate: 1000.0, broker, own: 0.5, p50: 70.0, p99: 150.4, bytes: 0.0 };
         let samples = broker.iter().map(figures).collect();
         Row { name, qos: 1, samples, void: void.map(str::to_owned) }
     }
@@ -160,8 +174,10 @@ mod tests {
             elapsed: Duration::from_secs(2),
             broker_cpu: Duration::from_millis(40),
             own_cpu: Duration::from_millis(10),
+            p50: Duration::from_micros(80),
+            p99: Duration::from_micros(500),
         };
-        let figures = Figures { rate: 2000.0, broker: 10.0, own: 2.5, bytes: 0.0 };
+        let figures = Figures { rate: 2000.0, broker: 10.0, own: 2.5, p50: 80.0, p99: 500.0, bytes: 0.0 };
         assert_eq!(Figures::of_sample(&sample), figures);
     }
 
@@ -171,8 +187,11 @@ mod tests {
             [row(Name::MqttBroker, &[1.0, 1.2, 1.1], None), row(Name::Mosquitto, &[11.0, 9.0, 13.0], None)];
         let table = table(Scenario::Pairs, &rows);
         let lines: Vec<&str> = table.lines().skip(2).collect();
-        assert_eq!(lines[0], "| 1 | mqtt-broker | 1000 | 1.10 | 1.00-1.20 | 10.00 | 0.50 | 45 % |");
-        assert_eq!(lines[1], "| 1 | mosquitto | 1000 | 11.00 | 9.00-13.00 | 1.00 | 0.50 | 5 % |");
+        assert_eq!(
+            lines[0],
+            "| 1 | mqtt-broker | 1000 | 1.10 | 1.00-1.20 | 10.00 | 0.50 | 45 % | 70 | 150 |"
+        );
+        assert_eq!(lines[1], "| 1 | mosquitto | 1000 | 11.00 | 9.00-13.00 | 1.00 | 0.50 | 5 % | 70 | 150 |");
     }
 
     #[test]

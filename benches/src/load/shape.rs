@@ -18,7 +18,7 @@ impl Shape {
         match options.scenario {
             Scenario::Fanout => Self { publishers: 1, subscribers: pairs, receivers: pairs },
             Scenario::Fanin => Self { publishers: pairs, subscribers: 1, receivers: 1 },
-            Scenario::Pairs | Scenario::Connect | Scenario::Idle => {
+            Scenario::Pairs | Scenario::Connect | Scenario::Idle | Scenario::Flood => {
                 Self { publishers: pairs, subscribers: pairs, receivers: 1 }
             }
         }

@@ -1,15 +1,16 @@
 //! All connections of one measurement and the event loop that drives them.
 
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
 use super::connection::{Connection, READ_SIZE};
 use super::handshakes::Handshakes;
+use super::latency::Latency;
 use super::options::Options;
 use super::packets::{PINGREQ_PACKET, Template};
-use super::publisher::{Outgoing, Publisher};
+use super::publisher::{Outgoing, Pace, Publisher};
 use super::sequence::Faults;
 use super::setup::Accepted;
 use super::shape::{Shape, topic};
@@ -34,6 +35,8 @@ pub(crate) struct Traffic {
     dirty: Dirty,
     publishing: bool,
     received: u64,
+    /// From the turn in which a message was published to the turn in which it was received.
+    latency: Latency,
     progress: u64,
     irregular: bool,
 }
@@ -76,6 +79,7 @@ impl Traffic {
             unread: Vec::new(),
             publishing: false,
             received: 0,
+            latency: Latency::default(),
             progress: 0,
             irregular: false,
         })
@@ -85,6 +89,16 @@ impl Traffic {
     pub(crate) fn start(&mut self) {
         self.publishing = true;
         (0..self.publishers.len()).for_each(|index| self.dirty.mark(index));
+    }
+
+    /// Like `start`, with one message of each publisher in each interval. They do not publish at the same moment.
+    pub(crate) fn start_paced(&mut self, interval: Duration) {
+        let now = Instant::now();
+        let share = interval / self.publishers.len() as u32;
+        for (publisher, number) in self.publishers.iter_mut().zip(0..) {
+            publisher.flow.set_pace(Pace::new(interval, now + share * number));
+        }
+        self.start();
     }
 
     /// No new messages from now on.
@@ -111,17 +125,37 @@ impl Traffic {
     /// One turn, which waits for events no longer than `wait`.
     pub(crate) fn turn(&mut self, wait: Duration) -> Result<(), Void> {
         let wait = if self.unread.is_empty() && self.dirty.is_empty() { wait } else { Duration::ZERO };
+        let wait =
+            self.next_due().map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())));
         match self.poll.poll(&mut self.events, Some(wait)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Void::Poll(error)),
         }
+        let now = Instant::now();
         for index in self.take_ready() {
-            if self.read(index)? {
+            if self.read(now, index)? {
                 self.unread.push(index);
             }
         }
+        self.mark_due(now);
         self.write_dirty()
+    }
+
+    /// When some publisher has to publish, if they have a pace.
+    fn next_due(&self) -> Option<Instant> {
+        let publishers = self.publishing.then_some(&self.publishers);
+        publishers?.iter().filter_map(|publisher| publisher.flow.next_due()).min()
+    }
+
+    fn mark_due(&mut self, now: Instant) {
+        for (index, publisher) in self.publishers.iter().enumerate() {
+            match publisher.flow.next_due() {
+                Some(due) if due <= now => self.dirty.mark(index),
+                Some(_) => {}
+                None => return,
+            }
+        }
     }
 
     /// The connections to read from in this turn; those that take output again become dirty.
@@ -144,10 +178,10 @@ impl Traffic {
         ready
     }
 
-    fn read(&mut self, index: usize) -> Result<bool, Void> {
+    fn read(&mut self, now: Instant, index: usize) -> Result<bool, Void> {
         match index.checked_sub(self.publishers.len()) {
             None => self.read_publisher(index),
-            Some(index) => self.read_subscriber(index),
+            Some(index) => self.read_subscriber(now, index),
         }
     }
 
@@ -162,8 +196,9 @@ impl Traffic {
         })
     }
 
-    fn read_subscriber(&mut self, index: usize) -> Result<bool, Void> {
-        let Self { publishers, subscribers, buffer, dirty, received, progress, irregular, .. } = self;
+    fn read_subscriber(&mut self, now: Instant, index: usize) -> Result<bool, Void> {
+        let Self { publishers, subscribers, buffer, dirty, received, latency, progress, irregular, .. } =
+            self;
         let Subscriber { connection, flow } = &mut subscribers[index];
         let peer = connection.peer;
         let more = connection.read(buffer, |frame, output| {
@@ -177,6 +212,7 @@ impl Traffic {
             };
             let settled = sequence.accept(message.number);
             *irregular |= settled != (message.number..message.number + 1);
+            latency.record(now.saturating_duration_since(publisher.flow.published_at(message.number)));
             publisher.flow.window.receive(settled);
             dirty.mark(from);
             *received += 1;
@@ -189,12 +225,13 @@ impl Traffic {
     }
 
     fn write_dirty(&mut self) -> Result<(), Void> {
+        let now = Instant::now();
         while let Some(index) = self.dirty.take() {
             match index.checked_sub(self.publishers.len()) {
                 None => {
                     let publisher = &mut self.publishers[index];
                     if self.publishing {
-                        publisher.fill();
+                        publisher.fill(now);
                     }
                     publisher.connection.write()?;
                 }
@@ -207,6 +244,11 @@ impl Traffic {
     /// Messages that subscribers have received so far.
     pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+
+    /// How long messages took since this was cleared.
+    pub(crate) fn latency(&mut self) -> &mut Latency {
+        &mut self.latency
     }
 
     /// Packets that came in so far, of any type.

@@ -16,6 +16,8 @@ pub(crate) enum Void {
     Disconnected(Peer, u8),
     #[error("{0}")]
     Faults(#[from] Faults),
+    #[error("the flood cannot start: {0}")]
+    Flood(io::Error),
     #[error("{0} received a message nobody published to it, or one that was changed")]
     Foreign(Peer),
     #[error("{0}: {1}")]

@@ -21,6 +21,11 @@ impl Window {
         Self { size: size.into(), published: 0, released: 0, receivers, receipts }
     }
 
+    /// How many messages can be on their way, rounded up to a power of two.
+    pub(crate) fn places(&self) -> usize {
+        self.receipts.len()
+    }
+
     /// Takes the number of the next message, if there is room for one.
     pub(crate) fn publish(&mut self) -> Option<u64> {
         if self.published - self.released >= self.size {

@@ -16,7 +16,14 @@ fn a_sample_is_the_difference_of_two_snapshots() {
     let time = Duration::from_millis;
     let before = Snapshot { taken, count: 10, broker_cpu: time(5), own_cpu: time(2) };
     let after = Snapshot { taken: taken + time(9), count: 40, broker_cpu: time(12), own_cpu: time(3) };
-    let sample = Sample { count: 30, elapsed: time(9), broker_cpu: time(7), own_cpu: time(1) };
+    let sample = Sample {
+        count: 30,
+        elapsed: time(9),
+        broker_cpu: time(7),
+        own_cpu: time(1),
+        p50: time(0),
+        p99: time(0),
+    };
     assert_eq!(after.since(&before), sample);
 }
 
