@@ -2,19 +2,23 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mqtt_session::Time;
 
 use super::connections::{Place, Stranger};
+use super::listen::Served;
 use super::shard_loop::ShardLoop;
-use super::stream::{Peer, Stream};
-use crate::core::{ConnectionId, Counter, Departure, Limit, Lobby, Stage, Timers, Visit};
+use super::stream::{Peer, Socket};
+use crate::core::{ConnectionId, Counter, Departure, Guest, Limit, Lobby, Stage, Timers, Visit};
 
-/// Connections accepted in a turn: clients are not to wait for a flood of strangers.
-const ACCEPTS: usize = 64;
-/// Strangers read from, and strangers sent away for being late, in a turn.
-const VISITS: usize = 64;
+/// Connections accepted from each listener, strangers read from, and strangers sent away for being late, in a turn:
+/// clients are not to wait for a flood of strangers.
+const VISITS: usize = 16;
+/// Time that strangers may take before they have to rest.
+const AHEAD: Duration = Duration::from_millis(1);
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a stranger gets whose time is over while its bytes wait for the broker.
@@ -35,21 +39,53 @@ pub(super) struct Door {
     pub(super) accept_at: Option<Time>,
     /// Whether listeners may have connections.
     pub(super) accept: bool,
+    /// When strangers have rested from all the time that they took.
+    rested: Time,
 }
 
 impl Door {
-    pub(super) fn has_work(&self) -> bool {
-        self.accept || !self.unread.is_empty()
+    /// When strangers want to be served next; `linger` is the next deadline of those that were refused.
+    pub(super) fn next(&self, linger: Option<Time>) -> Option<Time> {
+        let work = (self.accept || !self.unread.is_empty()).then_some(Time::ZERO);
+        let wanted = [work, self.deadlines.next(), self.accept_at, linger].into_iter().flatten().min();
+        wanted.map(|wanted| wanted.max(self.opens_at()))
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Time> {
-        [self.deadlines.next(), self.accept_at].into_iter().flatten().min()
+    /// When strangers have rested enough to be served again.
+    fn opens_at(&self) -> Time {
+        Time::ZERO.after(self.rested.since(Time::ZERO).saturating_sub(AHEAD))
+    }
+
+    /// Notes the time that strangers took, after which they rest until it is no more than their share.
+    fn rest(&mut self, now: Time, taken: Duration, share: u8) {
+        let share = u32::from(share.clamp(1, 100));
+        self.rested = self.rested.max(now).after(taken.saturating_mul(100) / share);
     }
 }
 
 impl ShardLoop {
     /// What connections without a client get of a turn, after everybody else has had theirs.
     pub(super) fn serve_strangers(&mut self, now: Time) {
+        if self.door.next(self.linger_deadlines.next()).is_none_or(|next| next > now) {
+            return;
+        }
+        let begun = Instant::now();
+        self.visit_strangers(now);
+        self.send_away_late(now);
+        let due = self.door.accept_at.is_some_and(|at| at <= now);
+        if due {
+            self.door.accept_at = None;
+        }
+        if std::mem::take(&mut self.door.accept) || due {
+            for index in 0..self.listeners.len() {
+                self.door.accept |= self.accept(now, index);
+            }
+        }
+        self.door.rest(now, begun.elapsed(), self.shared.hub.config().lobby.time_share);
+    }
+
+    /// Reads from strangers that have said something, one after the other.
+    fn visit_strangers(&mut self, now: Time) {
         let mut handshake_time = self.shared.hub.config().tls.handshake_time;
         for _ in 0..VISITS {
             let Some(id) = self.door.unread.pop_front() else { break };
@@ -65,30 +101,20 @@ impl ShardLoop {
                 }
             }
         }
-        self.send_away_late(now);
-        let due = self.door.accept_at.is_some_and(|at| at <= now);
-        if due {
-            self.door.accept_at = None;
-        }
-        if std::mem::take(&mut self.door.accept) || due {
-            for index in 0..self.listeners.len() {
-                self.door.accept |= self.accept(now, index);
-            }
-        }
     }
 
-    /// Takes in connections that wait at a listener, up to [`ACCEPTS`]. Returns whether there may be more.
+    /// Takes in connections that wait at a listener, up to [`VISITS`]. Returns whether there may be more.
     fn accept(&mut self, now: Time, index: usize) -> bool {
         if self.shared.hub.is_stopping() || self.door.accept_at.is_some() {
             return false;
         }
-        for _ in 0..ACCEPTS {
+        for _ in 0..VISITS {
             let Some(listener) = self.listeners.get(index) else { return false };
             match listener.accept() {
-                Ok((socket, peer)) => match listener.served().stream(socket, peer) {
-                    Ok(stream) => self.admit(now, stream),
-                    Err(failure) => self.keep_out(now, peer, &failure),
-                },
+                Ok((socket, peer)) => {
+                    let served = Arc::clone(listener.served());
+                    self.admit(now, socket, peer, &served);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
                 Err(error) if is_out_of_files(&error) && self.has_waited(now) && self.evict(now) => {}
@@ -104,24 +130,23 @@ impl ShardLoop {
     }
 
     /// Lets a new connection in, if there is a place for it.
-    fn admit(&mut self, now: Time, stream: Stream) {
-        let hub = &self.shared.hub;
-        if !hub.take_connection() {
-            return self.refuse_entry(now, &stream, Limit::Connections);
-        }
-        // what a proxy brings counts for the client, once that is known
-        let address = if stream.stage() == Stage::Proxy { None } else { stream.peer().ip() };
-        let mut admitted = hub.strangers().admit(now, address);
-        if let Err(Limit::HalfOpen) = admitted
-            && self.evict(now)
-        {
-            admitted = self.shared.hub.strangers().admit(now, address);
-        }
-        let guest = match admitted {
+    fn admit(&mut self, now: Time, socket: Socket, peer: Peer, served: &Arc<Served>) {
+        // behind a proxy that is believed are many, who are told apart once it has named them
+        let address = peer.ip().filter(|_| !served.is_proxied());
+        let guest = match self.take_places(now, address) {
             Ok(guest) => guest,
             Err(limit) => {
+                self.count(Counter::ClientsRefused);
+                return self.note_limit(now, peer, limit);
+            }
+        };
+        // not before: TLS takes memory
+        let stream = match served.stream(socket, peer) {
+            Ok(stream) => stream,
+            Err(failure) => {
+                self.shared.hub.strangers().leave(now, guest, Departure::Gone);
                 self.shared.hub.give_connection();
-                return self.refuse_entry(now, &stream, limit);
+                return self.keep_out(now, peer, &failure);
             }
         };
         let limits = &self.shared.hub.config().lobby;
@@ -135,6 +160,23 @@ impl ShardLoop {
             return self.drop_connection(now, id);
         }
         self.note_progress(now, id, 0);
+    }
+
+    /// A place among all connections and one among the strangers.
+    fn take_places(&mut self, now: Time, address: Option<IpAddr>) -> Result<Guest, Limit> {
+        if !self.shared.hub.take_connection() {
+            return Err(Limit::Connections);
+        }
+        let mut admitted = self.shared.hub.strangers().admit(now, address);
+        if let Err(Limit::HalfOpen) = admitted
+            && self.evict(now)
+        {
+            admitted = self.shared.hub.strangers().admit(now, address);
+        }
+        if admitted.is_err() {
+            self.shared.hub.give_connection();
+        }
+        admitted
     }
 
     fn wait_for(&mut self, now: Time, id: ConnectionId) {
@@ -155,21 +197,15 @@ impl ShardLoop {
         door.deadlines.compact(live, |id, deadline| connections.is_armed(id, deadline));
     }
 
-    /// A connection that has no place here yet.
-    fn refuse_entry(&mut self, now: Time, stream: &Stream, limit: Limit) {
-        self.count(Counter::ClientsRefused);
-        self.count(limit.counter());
-        self.log_refusal(now, stream.peer(), limit);
-    }
-
     /// Ends the connection of a stranger that has reached a limit.
     pub(super) fn turn_away(&mut self, now: Time, id: ConnectionId, limit: Limit) {
         let Some(connection) = self.connections.get(id) else { return };
         let peer = connection.stream.peer();
-        self.count(Counter::ClientsRefused);
-        self.count(limit.counter());
-        self.log_refusal(now, peer, limit);
-        self.depart(now, id, if limit.is_failure() { Departure::Failed } else { Departure::Gone });
+        self.note_limit(now, peer, limit);
+        if limit.is_failure() {
+            self.count(Counter::ClientsRefused);
+            self.depart(now, id, Departure::Failed);
+        }
         self.drop_connection(now, id);
     }
 
@@ -251,7 +287,9 @@ impl ShardLoop {
         self.forget_known();
     }
 
-    fn log_refusal(&mut self, now: Time, peer: Peer, limit: Limit) {
+    /// Counts a limit that was reached, and says so now and then.
+    fn note_limit(&mut self, now: Time, peer: Peer, limit: Limit) {
+        self.count(limit.counter());
         let Some(unsaid) = self.failure_logs.speak(now, limit.counter()) else { return };
         let setting = limit.setting();
         if limit.is_failure() {

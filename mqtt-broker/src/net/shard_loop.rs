@@ -183,12 +183,11 @@ impl ShardLoop {
     /// How long the next poll may wait.
     fn timeout(&self, now: Time) -> Option<Duration> {
         // the shard that ends a congestion wakes the others
-        let more = self.core.has_work() || self.door.has_work();
-        if more || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
+        if self.core.has_work() || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
             return Some(Duration::ZERO);
         }
         let deadlines =
-            [self.core.poll_timeout(), self.door.next_deadline(), self.linger_deadlines.next(), self.stop_at];
+            [self.core.poll_timeout(), self.door.next(self.linger_deadlines.next()), self.stop_at];
         deadlines.into_iter().flatten().min().map(|deadline| round_up(deadline.since(now)))
     }
 

@@ -61,6 +61,11 @@ impl Served {
         self
     }
 
+    /// Whether connections are those of proxies, which name the client first.
+    pub(in crate::net) const fn is_proxied(&self) -> bool {
+        self.listener.proxy_protocol
+    }
+
     pub(super) const fn listener(&self) -> &Listener {
         &self.listener
     }
