@@ -14,9 +14,10 @@ use super::shard_loop::ShardLoop;
 use super::stream::{Peer, Socket};
 use crate::core::{ConnectionId, Counter, Departure, Guest, Limit, Lobby, Stage, Timers, Visit};
 
-/// Connections accepted from each listener, strangers read from, and strangers sent away for being late, in a turn:
-/// clients are not to wait for a flood of strangers.
+/// Connections accepted from each listener, strangers read from, and strangers sent away for being late, in a turn.
 const VISITS: usize = 16;
+/// Time after which a turn begins no further visit: clients are not to wait for a flood of strangers.
+const SLICE: Duration = Duration::from_micros(100);
 /// Time that strangers may take before they have to rest.
 const AHEAD: Duration = Duration::from_millis(1);
 /// How long accepting pauses when the process has no file descriptor left.
@@ -70,7 +71,7 @@ impl ShardLoop {
             return;
         }
         let begun = Instant::now();
-        self.visit_strangers(now);
+        self.visit_strangers(now, begun);
         self.send_away_late(now);
         let due = self.door.accept_at.is_some_and(|at| at <= now);
         if due {
@@ -78,14 +79,14 @@ impl ShardLoop {
         }
         if std::mem::take(&mut self.door.accept) || due {
             for index in 0..self.listeners.len() {
-                self.door.accept |= self.accept(now, index);
+                self.door.accept |= self.accept(now, index, begun);
             }
         }
         self.door.rest(now, begun.elapsed(), self.shared.hub.config().lobby.time_share);
     }
 
     /// Reads from strangers that have said something, one after the other.
-    fn visit_strangers(&mut self, now: Time) {
+    fn visit_strangers(&mut self, now: Time, turn: Instant) {
         let mut handshake_time = self.shared.hub.config().tls.handshake_time;
         for _ in 0..VISITS {
             let Some(id) = self.door.unread.pop_front() else { break };
@@ -99,12 +100,14 @@ impl ShardLoop {
                 if handshake_time.is_zero() {
                     break;
                 }
+            } else if turn.elapsed() > SLICE {
+                break;
             }
         }
     }
 
     /// Takes in connections that wait at a listener, up to [`VISITS`]. Returns whether there may be more.
-    fn accept(&mut self, now: Time, index: usize) -> bool {
+    fn accept(&mut self, now: Time, index: usize, turn: Instant) -> bool {
         if self.shared.hub.is_stopping() || self.door.accept_at.is_some() {
             return false;
         }
@@ -114,6 +117,9 @@ impl ShardLoop {
                 Ok((socket, peer)) => {
                     let served = Arc::clone(listener.served());
                     self.admit(now, socket, peer, &served);
+                    if turn.elapsed() > 2 * SLICE {
+                        return true;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
