@@ -55,6 +55,9 @@ impl ShardLoop {
                 let is_stranger = connection.is_stranger();
                 // a short read means that the socket is empty, unless its end is still to be read
                 connection.readable = !received.end && (received.more || connection.read_closed);
+                if connection.stream.wants_write() {
+                    self.answers.push(id);
+                }
                 if connection.readable {
                     self.schedule(id);
                 }
@@ -77,7 +80,6 @@ impl ShardLoop {
     }
 
     fn handle_received(&mut self, now: Time, id: ConnectionId, received: Received) {
-        self.answer(id);
         if received.len > 0 {
             self.handle_bytes(now, id, received.len);
         }

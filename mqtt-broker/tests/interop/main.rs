@@ -21,3 +21,5 @@ mod broker;
 mod libraries;
 mod mosquitto;
 mod program;
+#[cfg(feature = "tls")]
+mod transports;

@@ -1,4 +1,5 @@
 //! A certificate authority for one test, with the files that it has written.
+#![allow(dead_code, reason = "no test program uses everything")]
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,7 +14,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::peer::LOOPBACK;
+use super::peer::LOOPBACK;
 
 /// A CA whose files lie in a directory of their own.
 pub(crate) struct Authority {
@@ -87,6 +88,12 @@ impl Authority {
         self.write("revoked.pem", &list.pem().expect("a list"))
     }
 
+    /// Writes a certificate and its key; where they are.
+    pub(crate) fn write_leaf(&self, name: &str, leaf: &Leaf) -> (PathBuf, PathBuf) {
+        let certificate = self.write(&format!("{name}.pem"), &leaf.pem);
+        (certificate, self.write(&format!("{name}.key"), &leaf.key.serialize_pem()))
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.directory.join(name);
         fs::write(&path, text).expect("written");
@@ -99,12 +106,8 @@ impl Authority {
 
     /// A listener with TLS on a port that the system chooses.
     pub(crate) fn listener(&self) -> Listener {
-        let leaf = self.leaf(|_| {});
-        Listener {
-            certificate: Some(self.write("server.pem", &leaf.pem)),
-            key: Some(self.write("server.key", &leaf.key.serialize_pem())),
-            ..Listener::new(Address::Tls(LOOPBACK))
-        }
+        let (certificate, key) = self.write_leaf("server", &self.leaf(|_| {}));
+        Listener { certificate: Some(certificate), key: Some(key), ..Listener::new(Address::Tls(LOOPBACK)) }
     }
 }
 

@@ -91,6 +91,8 @@ impl From<Error> for TlsFailure {
             Error::PeerIncompatible(
                 Incompatible::ServerDoesNotSupportTls12Or13
                 | Incompatible::ServerTlsVersionIsDisabledByOurConfig
+                // which came with 1.2
+                | Incompatible::SignatureAlgorithmsExtensionRequired
                 | Incompatible::SupportedVersionsExtensionRequired
                 | Incompatible::Tls12NotOffered
                 | Incompatible::Tls12NotOfferedOrEnabled,
