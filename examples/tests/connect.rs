@@ -1,84 +1,11 @@
 //! Our client with our broker by every transport, as the example `connect` uses it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::{Command, Output};
 
-use mqtt_broker::config::{Address, Config, Listener};
-use mqtt_broker::{Broker, BrokerHandle};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
-};
-
-/// A CA, what it has signed for the broker and for a client, and the CA of others.
-struct Files {
-    ca: PathBuf,
-    server: [PathBuf; 2],
-    client: [PathBuf; 2],
-    strange_ca: PathBuf,
-}
-
-impl Files {
-    fn make(name: &str) -> Self {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&directory).unwrap();
-        let write = |name: &str, text: String| {
-            let path = directory.join(name);
-            fs::write(&path, text).unwrap();
-            path
-        };
-        let (ca, strange) = (authority("ours"), authority("another"));
-        let sign = |name: &str, purpose| {
-            let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-            params.extended_key_usages = vec![purpose];
-            let key = KeyPair::generate().unwrap();
-            let certificate = params.signed_by(&key, &ca).unwrap();
-            [
-                write(&format!("{name}.pem"), certificate.pem()),
-                write(&format!("{name}.key"), key.serialize_pem()),
-            ]
-        };
-        Self {
-            server: sign("server", ExtendedKeyUsagePurpose::ServerAuth),
-            client: sign("client", ExtendedKeyUsagePurpose::ClientAuth),
-            ca: write("ca.pem", ca.pem()),
-            strange_ca: write("strange.pem", strange.pem()),
-        }
-    }
-
-    /// A listener of that URL, with the files if it needs them.
-    fn listener(&self, url: &str) -> Listener {
-        let mut listener: Listener = url.parse().unwrap();
-        if listener.address.has_tls() {
-            let [certificate, key] = self.server.clone();
-            (listener.certificate, listener.key) = (Some(certificate), Some(key));
-        }
-        listener
-    }
-}
-
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-async fn broker(listener: Listener) -> BrokerHandle {
-    let config = Config { listeners: vec![listener], ..Config::default() };
-    Broker::builder().config(config).start().await.unwrap()
-}
-
-/// What a client writes to reach a broker.
-fn address(broker: &BrokerHandle) -> String {
-    match &broker.listeners()[0].address {
-        Address::Unix(path) => format!("unix://{}", path.display()),
-        // the name in the certificate
-        address => address.to_string().replace("127.0.0.1", "localhost"),
-    }
-}
+use support::{Files, address, broker, urls};
 
 /// Runs the example; trusts what the system would if that had this CA.
 async fn run(arguments: &[&str], system_ca: &Path) -> Output {
@@ -98,14 +25,8 @@ fn assert_greeted(output: &Output, address: &str) {
 #[tokio::test]
 async fn guide_every_address_reaches_our_broker() {
     let files = Files::make("every-address");
-    let socket = std::env::temp_dir().join(format!("mqtt-connect-{}.sock", std::process::id()));
-    let mut urls = vec!["tcp://127.0.0.1:0", "tls://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0"];
-    let unix = format!("unix://{}", socket.display());
-    if cfg!(unix) {
-        urls.push(&unix);
-    }
-    for url in urls {
-        let broker = broker(files.listener(url)).await;
+    for url in urls("connect") {
+        let broker = broker(files.listener(&url)).await;
         let address = address(&broker);
         // mqtts and wss need no further option where the system knows the CA
         assert_greeted(&run(&[&address], &files.ca).await, &address);
