@@ -42,6 +42,9 @@ pub enum Violation {
     /// An answer to SUBSCRIBE or UNSUBSCRIBE with another number of codes than filters.
     #[error("[MQTT-3.8.4-6] {0} has another number of reason codes than the request has filters")]
     ReasonCount(PacketType),
+    /// A Reason String or User Property for a client that wants none, where the standard does not let it through.
+    #[error("[MQTT-3.1.2-29] {0} explains itself to a client that asked for reason codes alone")]
+    Unasked(PacketType),
     /// A packet that only the other side may send.
     #[error("{0} may not be sent by this side")]
     WrongDirection(PacketType),
@@ -62,6 +65,7 @@ impl Violation {
             | Self::Second(_)
             | Self::SessionExpiryRaised
             | Self::SessionPresent
+            | Self::Unasked(_)
             | Self::UnexpectedAuth
             | Self::WrongDirection(_) => ReasonCode::ProtocolError,
         }

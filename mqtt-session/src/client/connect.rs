@@ -71,6 +71,7 @@ impl ClientSession {
             receive_maximum: if v5 { usize::from(self.config.receive_maximum.get()) } else { usize::MAX },
             server: ServerLimits::NONE,
             clean_start: connect.clean_start,
+            codes_alone: connect.properties.request_problem_information == Some(false),
             closing: None,
             goodbye: None,
             phase: Phase::Connecting(Box::new(connect), now.after(self.config.connect_timeout)),

@@ -74,6 +74,8 @@ struct Link {
     server: ServerLimits,
     /// Whether CONNECT asked for a clean start.
     clean_start: bool,
+    /// Whether CONNECT asked for reason codes alone: Request Problem Information 0.
+    codes_alone: bool,
     closing: Option<CloseReason>,
     goodbye: Option<ReasonCode>,
 }

@@ -54,6 +54,9 @@ impl ClientSession {
 
     fn handle_in_connection<'p>(&mut self, packet: &PacketRef<'p>) -> Handled<'p> {
         let Some(link) = self.link.as_deref_mut() else { return Ok(None) };
+        if link.codes_alone && explains(packet) {
+            return Err(Violation::Unasked(packet.packet_type()));
+        }
         let State { outgoing, incoming, effects } = &mut self.state;
         match packet {
             PacketRef::Publish(publish) => {
@@ -117,4 +120,18 @@ impl ClientSession {
         }
         Ok(None)
     }
+}
+
+/// Whether the packet has a Reason String or User Properties and is none that may have them unasked. [MQTT-3.1.2-29]
+fn explains(packet: &PacketRef<'_>) -> bool {
+    let (reason_string, user_properties) = match packet {
+        PacketRef::PubAck(ack)
+        | PacketRef::PubRec(ack)
+        | PacketRef::PubRel(ack)
+        | PacketRef::PubComp(ack) => (ack.reason_string, ack.user_properties),
+        PacketRef::SubAck(ack) => (ack.reason_string, ack.user_properties),
+        PacketRef::UnsubAck(ack) => (ack.reason_string, ack.user_properties),
+        _ => return false,
+    };
+    reason_string.is_some() || !user_properties.is_empty()
 }

@@ -1,21 +1,23 @@
 //! Peers that send what they may not.
 
+use std::sync::Arc;
+
 use mqtt_codec::{
-    Ack, Auth, ConnAck, Delivery, Packet, PacketType, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
-    Unsubscribe, Version,
+    Ack, AckProperties, Auth, ConnAck, Delivery, MessageProperties, Packet, PacketType, QoS, ReasonCode,
+    SubAck, Subscribe, UnsubAck, Unsubscribe, Version,
 };
 use mqtt_session::{ClientEvent, CloseReason, Violation};
 
 use crate::common::{
     ClientAlone, Pair, ServerAlone, Side, VERSIONS, client_config, filter, id, message, resuming,
-    server_config, subscription,
+    server_config, subscription, text,
 };
 use crate::delivery::{publish, qos1, qos2, refusing};
 
 fn auth() -> Packet {
     Packet::Auth(Auth {
         reason: ReasonCode::ReAuthenticate,
-        method: crate::common::text("method"),
+        method: text("method"),
         data: None,
         reason_string: None,
         user_properties: Vec::new(),
@@ -96,6 +98,47 @@ fn what_a_server_may_not_send_ends_its_connection() {
             assert!(client.fetch().is_empty());
         }
     }
+}
+
+#[test]
+fn explanations_that_a_client_did_not_want_end_its_connection() {
+    let why = AckProperties { reason_string: Some(text("why")), user_properties: Vec::new() };
+    let pair = AckProperties { reason_string: None, user_properties: vec![(text("n"), text("v"))] };
+    for properties in [why, pair].map(|properties| Some(Box::new(properties))) {
+        let ack = || Ack { properties: properties.clone(), ..Ack::new(id(1)) };
+        let reasons = || vec![ReasonCode::Success];
+        let packets = [
+            Packet::PubAck(ack()),
+            Packet::PubRec(ack()),
+            Packet::PubRel(ack()),
+            Packet::PubComp(ack()),
+            Packet::SubAck(SubAck { id: id(1), reasons: reasons(), properties: properties.clone() }),
+            Packet::UnsubAck(UnsubAck { id: id(1), reasons: reasons(), properties: properties.clone() }),
+        ];
+        for (packet, wanted) in
+            packets.iter().flat_map(|packet| [None, Some(true), Some(false)].map(|w| (packet, w)))
+        {
+            let mut connect = resuming(Version::V5);
+            connect.properties.request_problem_information = wanted;
+            let mut client = ClientAlone::opened(connect, client_config());
+            client.accept(&ConnAck::new(false, ReasonCode::Success));
+            client.ask(packet);
+            let violation = CloseReason::Violation(Violation::Unasked(packet.view().packet_type()));
+            let expected = (wanted == Some(false)).then_some(violation);
+            assert_eq!(client.session.close_reason(), expected, "{packet:?} where {wanted:?} is asked");
+        }
+    }
+    // the properties of a message are no explanation
+    let mut connect = resuming(Version::V5);
+    connect.properties.request_problem_information = Some(false);
+    let mut client = ClientAlone::opened(connect, client_config());
+    client.accept(&ConnAck::new(false, ReasonCode::Success));
+    let Packet::Publish(mut publish) = publish("m", Delivery::AtMostOnce) else { panic!("a PUBLISH") };
+    let user_properties = vec![(text("n"), text("v"))];
+    let properties = MessageProperties { user_properties, ..MessageProperties::default() };
+    Arc::make_mut(&mut publish.message).properties = Some(Box::new(properties));
+    client.ask(&Packet::Publish(publish));
+    assert_eq!(client.session.close_reason(), None);
 }
 
 #[test]
