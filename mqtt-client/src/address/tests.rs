@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+
 use super::*;
 
 fn parse(text: &str) -> Result<(Transport, String, u16, String), AddressError> {
@@ -130,5 +133,31 @@ fn hosts_of_this_machine_are_known() {
     ] {
         let address: Address = format!("mqtt://{host}").parse().unwrap();
         assert_eq!(address.is_local(), is_local, "{host}");
+    }
+}
+
+proptest! {
+    #![proptest_config(Config {
+        cases: 2_000,
+        rng_seed: RngSeed::Fixed(1_883),
+        failure_persistence: None,
+        ..Config::default()
+    })]
+
+    #[test]
+    fn an_address_that_is_shown_is_the_same_address(
+        text in "(mqtt|tcp|mqtts|ws|wss|unix|x)://([a-z%0-9]{0,4}(:[a-z%]{0,3})?@)?[a-z0-9.:\\[\\]]{0,6}(:[0-9]{0,6})?(/[a-z/%? ]{0,5})?"
+    ) {
+        let Ok(address) = text.parse::<Address>() else { return Ok(()) };
+        prop_assume!(!address.path().contains('?'));
+        let again: Address = address.to_string().parse().unwrap();
+        let parts = |address: Address| (address.transport, address.port(), address.path().to_owned(), address.host);
+        prop_assert_eq!(parts(again), parts(address));
+    }
+
+    #[test]
+    fn no_text_is_too_much_for_an_address(text in any::<String>(), scheme in 0..8_usize) {
+        let scheme = ["", "mqtt://", "mqtts://", "ws://", "wss://", "unix://", "://", "mqtt://["][scheme];
+        let _ = format!("{scheme}{text}").parse::<Address>();
     }
 }
