@@ -1,7 +1,7 @@
 //! Deviations from the standard that can be let through, each by its name.
 
 use crate::frame::FixedHeader;
-use crate::packet::{PacketRef, PacketType, protocol};
+use crate::packet::{PacketRef, PacketType, password_alone, protocol};
 use crate::version::Version;
 
 macro_rules! compat {
@@ -114,12 +114,13 @@ impl Compat {
                 self.dup_at_qos_0 |= header.flags & 0b1110 == 0b1000 && !unused;
                 return;
             }
-            PacketRef::Connect(connect) => {
-                let (name, level) = protocol(body).unwrap_or_default();
+            PacketRef::Connect(_) => {
+                let (name, level, rest) = protocol(body).unwrap_or_default();
                 self.bridge_bit |= is_of_bridge(level);
                 self.mqtt_level_3 |= is_mqtt_3(name, level & 0x7F);
-                self.password_without_user_name |=
-                    connect.password.is_some() && connect.user_name.is_none() && !version.is_v5();
+                // the flag is what counts: in 3.1 the password itself may be missing
+                let flags = rest.first().copied().unwrap_or_default();
+                self.password_without_user_name |= password_alone(flags) && !version.is_v5();
             }
             _ => {}
         }

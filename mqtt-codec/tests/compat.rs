@@ -165,6 +165,18 @@ fn what_needs_no_rule_is_not_told() {
 
 /// Found by the fuzz target `decode`.
 #[test]
+fn a_password_that_3_1_announces_and_leaves_out_needs_the_rule_as_well() {
+    let on = Compat { password_without_user_name: true, ..Compat::STRICT };
+    let bytes = "10 0F 0006 'MQIsdp' 03 42 003C 0001 'c'";
+    let kind = Kind::PasswordWithoutUserName;
+    let Packet::Connect(connect) = one_rule("password_without_user_name", on, V3_1, bytes, kind) else {
+        panic!("a CONNECT")
+    };
+    assert_eq!((connect.user_name, connect.password), (None, None));
+}
+
+/// Found by the fuzz target `decode`.
+#[test]
 fn what_a_second_connect_needs_is_told_by_the_version_that_it_names() {
     let mut decoder = Decoder::client(V5, 1000);
     decoder.set_compat(without(Compat::NONE));

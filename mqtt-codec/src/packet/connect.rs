@@ -277,14 +277,15 @@ impl Layout for ConnectRef<'_> {
 
 /// The version that the body of a CONNECT names, if that much of it can be read.
 pub(crate) fn peek_version(body: &[u8], compat: &Compat) -> Option<Version> {
-    let (name, level) = protocol(body)?;
+    let (name, level, _) = protocol(body)?;
     compat.version(name, level)
 }
 
-/// Protocol name and level at the start of the body of a CONNECT.
-pub(crate) fn protocol(body: &[u8]) -> Option<(&[u8], u8)> {
+/// Protocol name and level at the start of the body of a CONNECT, and what follows them.
+pub(crate) fn protocol(body: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     let (rest, name) = read::binary(Field::ProtocolName, body).ok()?;
-    Some((name, *rest.first()?))
+    let (level, rest) = rest.split_first()?;
+    Some((name, *level, rest))
 }
 
 /// Reads a CONNECT: the one packet that says itself which version it is.
@@ -336,11 +337,15 @@ fn connect_flags<'a>(input: &'a [u8], version: Version, compat: &Compat) -> Pars
     if flags & WILL != 0 && QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).is_none() {
         return fault(input, Field::WillQoS, Kind::InvalidWillQoS);
     }
-    let password_alone = flags & PASSWORD != 0 && flags & USER_NAME == 0;
-    if password_alone && !version.is_v5() && !compat.password_without_user_name {
+    if password_alone(flags) && !version.is_v5() && !compat.password_without_user_name {
         return fault(input, Field::ConnectFlags, Kind::PasswordWithoutUserName);
     }
     Ok((rest, flags))
+}
+
+/// Whether Connect Flags announce a password and no user name.
+pub(crate) const fn password_alone(flags: u8) -> bool {
+    flags & (PASSWORD | USER_NAME) == PASSWORD
 }
 
 /// A field that a connect flag announces. In 3.1 it may be missing all the same at the end of the packet.

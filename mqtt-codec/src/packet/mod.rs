@@ -19,7 +19,7 @@ pub use ack::{Ack, AckProperties, AckRef};
 pub use auth::{Auth, AuthRef};
 pub use connack::{ConnAck, ConnAckProperties, ConnAckPropertiesRef, ConnAckRef};
 pub use connect::{Connect, ConnectRef, Will, WillRef};
-pub(crate) use connect::{peek_version, protocol};
+pub(crate) use connect::{password_alone, peek_version, protocol};
 pub use connect_properties::{ConnectProperties, ConnectPropertiesRef};
 pub use disconnect::{Disconnect, DisconnectRef};
 pub use message::{Message, MessageProperties, MessagePropertiesRef, MessageRef};
