@@ -156,11 +156,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_address_may_answer_after_others_have_begun() {
         let found = addresses(&["1.1.1.1:1", "1.1.1.2:1"]);
-        let connect = |address: SocketAddr| async move {
-            if address.ip().to_string() == "1.1.1.1" {
-                sleep(2 * HEAD_START).await;
-                Ok(address)
-            } else {
+        let others_have_begun = std::sync::Arc::new(tokio::sync::Notify::new());
+        let connect = |address: SocketAddr| {
+            let (others_have_begun, is_first) = (others_have_begun.clone(), address == found[0]);
+            async move {
+                if is_first {
+                    others_have_begun.notified().await;
+                    return Ok(address);
+                }
+                others_have_begun.notify_one();
                 Err(refused())
             }
         };
