@@ -2,7 +2,7 @@
 
 use mqtt_codec::PacketType::{Auth, ConnAck, Disconnect, PubAck, PubComp, PubRec, PubRel, SubAck, UnsubAck};
 use mqtt_codec::Version::{V3_1, V3_1_1, V5};
-use mqtt_codec::{DecodeErrorKind as Kind, Field, PacketType, Role};
+use mqtt_codec::{DecodeErrorKind as Kind, Field, PacketType, ReasonCode, Role};
 
 use crate::support::{decode, first_byte, frame, hex};
 use crate::{refused, refuses};
@@ -54,6 +54,18 @@ fn each_packet_takes_the_reason_codes_of_its_table_and_no_other() {
                 refuses(&bytes, V5, Role::Client, row);
             }
         }
+    }
+}
+
+#[test]
+fn codes_from_0x80_on_report_a_failure() {
+    let failures = ReasonCode::ALL.iter().filter(|code| code.is_error()).count();
+    assert_eq!((failures, ReasonCode::ALL.len()), (35, 43));
+    assert!(ReasonCode::UnspecifiedError.is_error() && !ReasonCode::ReAuthenticate.is_error());
+    for value in 0..=u8::MAX {
+        let code = ReasonCode::from_wire(value);
+        assert_eq!(code.map(ReasonCode::to_wire), code.map(|_| value));
+        assert_eq!(code.is_some_and(ReasonCode::is_error), code.is_some() && value >= 0x80, "0x{value:02X}");
     }
 }
 
