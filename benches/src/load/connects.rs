@@ -17,13 +17,13 @@ pub(crate) fn measure(options: &Options, program: &Program) -> Result<Sample, Vo
     let target = broker.target();
     let deadline = Instant::now() + options.limit;
     let wanted = options.messages.unwrap_or(CONNECTIONS);
-    let mut count = batch(options, &target)?;
+    let mut count = batch(options, target)?;
     let before = Snapshot::take(broker.process(), count)?;
     while count < before.count() + wanted {
         if Instant::now() >= deadline {
             return Err(Void::OverTime(options.limit));
         }
-        count += batch(options, &target)?;
+        count += batch(options, target)?;
     }
     Ok(Snapshot::take(broker.process(), count)?.since(&before))
 }

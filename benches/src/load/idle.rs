@@ -11,7 +11,7 @@ pub(crate) fn measure(options: &Options, program: &Program, qos: u8) -> Result<f
     let broker = program.start()?;
     let target = broker.target();
     let connect = |number| {
-        let accepted = Accepted::connect(&target, Peer::Client(number), options.version)?;
+        let accepted = Accepted::connect(target, Peer::Client(number), options.version)?;
         accepted.subscribe(&format!("load/{number:05}"), qos)
     };
     // The first connection pays for what exists once.

@@ -26,7 +26,7 @@ pub(crate) struct Sample {
 /// Measures messages with the scenario of `options`.
 pub(crate) fn messages(options: &Options, program: &Program, qos: u8) -> Result<Sample, Void> {
     let broker = program.start()?;
-    run(options, qos, &broker.target(), broker.process())
+    run(options, qos, broker.target(), broker.process())
 }
 
 /// The same with a broker that runs already.

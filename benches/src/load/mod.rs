@@ -31,6 +31,7 @@ mod siege;
 mod subscriber;
 mod traffic;
 mod void;
+mod websocket;
 mod window;
 mod wire;
 

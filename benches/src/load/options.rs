@@ -150,6 +150,30 @@ pub enum Transport {
     Tcp,
     /// TLS, with a certificate of an elliptic curve.
     Tls,
+    /// WebSocket; clients send each packet in a frame of its own.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
+}
+
+impl Transport {
+    pub(crate) const fn has_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    pub(crate) const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
+    /// As addresses begin.
+    pub(crate) const fn scheme(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
 }
 
 /// The brokers that can be compared.

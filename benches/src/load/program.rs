@@ -5,12 +5,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use rustls::client::ClientConfig;
 
 use super::options::{Name, Options, Transport};
 use super::wire::{self, Target};
@@ -87,49 +84,49 @@ impl Program {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(&errors).map_err(start)?);
-        let tls = match self.transport {
-            Transport::Tcp => None,
-            Transport::Tls => {
-                folder.certify().map_err(start)?;
-                Some(wire::client().map_err(|error| start(io::Error::other(error)))?)
-            }
+        let tls = if self.transport.has_tls() {
+            folder.certify().map_err(start)?;
+            Some(wire::client().map_err(|error| start(io::Error::other(error)))?)
+        } else {
+            None
         };
         match &self.configuration {
             None => self.listen(&mut command, address, &folder),
             Some(lines) => {
                 let file = folder.path.join("configuration");
-                fs::write(&file, self.listener(address, &folder) + lines).map_err(start)?;
+                let listener = self.listener(address, &folder).map_err(start)?;
+                fs::write(&file, listener + lines).map_err(start)?;
                 command.arg("-c").arg(file);
             }
         };
         let child = command.spawn().map_err(start)?;
-        let mut running = Running { child, address, tls, _folder: folder };
+        let websocket = self.transport.is_websocket();
+        let mut running = Running { child, target: Target { address, tls, websocket }, _folder: folder };
         running.wait_until_ready(self.name, &errors)?;
         Ok(running)
     }
 
     /// Our broker's arguments for a listener.
     fn listen(&self, command: &mut Command, address: SocketAddr, folder: &Folder) {
-        let scheme = match self.transport {
-            Transport::Tcp => "tcp",
-            Transport::Tls => "tls",
-        };
-        command.args(["--listen", &format!("{scheme}://{address}")]);
-        if self.transport == Transport::Tls {
+        command.args(["--listen", &format!("{}://{address}", self.transport.scheme())]);
+        if self.transport.has_tls() {
             command.arg("--certificate").arg(folder.certificate()).arg("--key").arg(folder.key());
         }
     }
 
     /// Mosquitto's lines for a listener.
-    fn listener(&self, address: SocketAddr, folder: &Folder) -> String {
-        let lines = format!("listener {} {}\n", address.port(), address.ip());
-        match self.transport {
-            Transport::Tcp => lines,
-            Transport::Tls => {
-                let (certificate, key) = (folder.certificate(), folder.key());
-                format!("{lines}certfile {}\nkeyfile {}\n", certificate.display(), key.display())
-            }
+    fn listener(&self, address: SocketAddr, folder: &Folder) -> io::Result<String> {
+        let mut lines = format!("listener {} {}\n", address.port(), address.ip());
+        if self.transport.has_tls() {
+            let (certificate, key) = (folder.certificate(), folder.key());
+            lines += &format!("certfile {}\nkeyfile {}\n", certificate.display(), key.display());
         }
+        if self.transport.is_websocket() {
+            // it does not start with listeners for WebSocket alone
+            let other = free_address()?;
+            lines += &format!("protocol websockets\nlistener {} {}\n", other.port(), other.ip());
+        }
+        Ok(lines)
     }
 }
 
@@ -137,16 +134,14 @@ impl Program {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    pub(crate) address: SocketAddr,
-    /// What its clients offer, if they use TLS.
-    tls: Option<Arc<ClientConfig>>,
+    target: Target,
     _folder: Folder,
 }
 
 impl Running {
     /// Where and how its clients connect.
-    pub(crate) fn target(&self) -> Target {
-        Target { address: self.address, tls: self.tls.clone() }
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Its process id.
@@ -162,7 +157,7 @@ impl Running {
                 let message = message.trim().to_owned();
                 return Err(StartError::Ended { name: name.program(), status, message });
             }
-            if accepts(self.address) {
+            if accepts(self.target.address) {
                 return Ok(());
             }
             if Instant::now() > deadline {

@@ -70,7 +70,7 @@ pub(crate) fn open(target: &Target, peer: Peer) -> Result<Wire, Void> {
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         stream.set_nodelay(true)?;
-        Wire::new(stream, target.tls.as_ref())
+        Wire::new(stream, target)
     };
     open().map_err(|error| Void::Io(peer, error))
 }

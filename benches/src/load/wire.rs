@@ -1,4 +1,4 @@
-//! What carries the bytes: TCP, or TLS over it.
+//! What carries the bytes: TCP, or TLS over it, and perhaps frames of WebSocket.
 //!
 //! Before the load calls block, under it they do not; the socket decides.
 
@@ -13,24 +13,92 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
+use super::websocket::Frames;
+
 /// Where and how clients connect.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// What they offer, if they use TLS.
     pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) websocket: bool,
 }
 
-/// A stream to a broker.
+/// A connection to a broker, for the bytes of MQTT.
 #[derive(Debug)]
 pub(crate) struct Wire {
+    stream: Stream,
+    frames: Option<Frames>,
+}
+
+impl Wire {
+    /// Over TLS the handshake begins now, and is completed by the first write. An upgrade to WebSocket is completed.
+    pub(crate) fn new(socket: TcpStream, target: &Target) -> io::Result<Self> {
+        let mut stream = Stream::new(socket, target.tls.as_ref())?;
+        let frames = if target.websocket { Some(Frames::upgrade(&mut stream)?) } else { None };
+        Ok(Self { stream, frames })
+    }
+
+    /// From now on calls do not block.
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        self.stream.socket.set_nonblocking(true)
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.stream.socket.as_raw_fd()
+    }
+
+    /// Whether more may be there to read although a read was short.
+    pub(crate) const fn is_buffered(&self) -> bool {
+        self.stream.tls.is_some() || self.frames.is_some()
+    }
+
+    /// Whether records or frames wait for the socket.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.stream.tls.as_ref().is_some_and(|tls| tls.wants_write())
+            || self.frames.as_ref().is_some_and(Frames::has_unsent)
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let len = self.stream.read(buffer)?;
+            let Some(frames) = &mut self.frames else { return Ok(len) };
+            let payload = frames.unwrap(&mut buffer[..len]);
+            if payload > 0 || len == 0 {
+                return Ok(payload);
+            }
+        }
+    }
+}
+
+impl Write for Wire {
+    /// Takes whole packets if there are frames, and all of them.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(frames) = &mut self.frames else { return self.stream.write(bytes) };
+        frames.put(bytes);
+        frames.flush(&mut self.stream)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(frames) = &mut self.frames {
+            frames.flush(&mut self.stream)?;
+        }
+        self.stream.flush()
+    }
+}
+
+/// A socket, or TLS over it.
+#[derive(Debug)]
+struct Stream {
     socket: TcpStream,
     tls: Option<Box<ClientConnection>>,
 }
 
-impl Wire {
-    /// Over TLS the handshake begins now, and is completed by the first write.
-    pub(crate) fn new(mut socket: TcpStream, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
+impl Stream {
+    fn new(mut socket: TcpStream, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
         let Some(config) = tls else { return Ok(Self { socket, tls: None }) };
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
@@ -39,28 +107,9 @@ impl Wire {
         }
         Ok(Self { socket, tls: Some(Box::new(tls)) })
     }
-
-    /// From now on calls do not block.
-    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
-        self.socket.set_nonblocking(true)
-    }
-
-    pub(crate) fn fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
-    }
-
-    /// Whether more may be there to read although a read was short.
-    pub(crate) const fn is_buffered(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    /// Whether records wait for the socket.
-    pub(crate) fn has_unsent(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
-    }
 }
 
-impl Read for Wire {
+impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Self { socket, tls: Some(tls) } = self else { return self.socket.read(buffer) };
         loop {
@@ -78,7 +127,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Self { socket, tls: Some(tls) } = self else { return self.socket.write(bytes) };
         while tls.is_handshaking() {

@@ -187,16 +187,18 @@ fn mosquitto(port: u16, directory: &Path) -> Command {
 }
 
 fn mosquitto_ws(port: u16, directory: &Path) -> Command {
-    mosquitto_with(port, directory, "protocol websockets\n")
+    mosquitto_with(port, directory, &mosquitto_websockets())
 }
 
 fn mosquitto_wss(port: u16, directory: &Path) -> Command {
     certify(directory);
-    mosquitto_with(
-        port,
-        directory,
-        &format!("protocol websockets\ncertfile {CERTIFICATE}\nkeyfile {KEY}\ncafile {AUTHORITY}\n"),
-    )
+    let tls = format!("certfile {CERTIFICATE}\nkeyfile {KEY}\n");
+    mosquitto_with(port, directory, &(tls + &mosquitto_websockets()))
+}
+
+/// Mosquitto does not start with listeners for WebSocket alone.
+fn mosquitto_websockets() -> String {
+    format!("protocol websockets\nlistener {} 127.0.0.1\n", free_port())
 }
 
 fn mosquitto_with(port: u16, directory: &Path, more: &str) -> Command {

@@ -100,7 +100,7 @@ fn measure_with(deliver: impl FnMut(u64, &[u8]) -> Vec<Vec<u8>> + Send + 'static
         "--limit",
         "60",
     ]);
-    let result = run(&options, 0, &Target { address, tls: None }, std::process::id());
+    let result = run(&options, 0, &Target { address, tls: None, websocket: false }, std::process::id());
     broker.join().expect("the scripted broker does not panic");
     result
 }
