@@ -40,7 +40,9 @@ impl Failure {
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("mqtt-broker: {self}");
         match self {
-            Self::Config(_) | Self::File(_) | Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
+            Self::Config(_) | Self::File(_) => ExitCode::from(2),
+            #[cfg(feature = "tls")]
+            Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }

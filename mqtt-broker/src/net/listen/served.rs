@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::broker::StartError;
-use super::super::stream::{Failure, Layers, Peer, ProxyFailure, Socket, Stream};
+use super::super::stream::{Failure, Layers, Peer, ProxyFailure, Socket, Stream, Under};
 use crate::config::{Address, Config, Listener};
 
 #[cfg(feature = "tls")]
@@ -99,10 +99,14 @@ impl Served {
             return Ok(None);
         }
         let mut layers = Box::<Layers>::default();
-        layers.proxy = *proxy_protocol;
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &self.tls {
-            layers.tls = Some(Tls::new(tls)?);
+        if *proxy_protocol || address.has_tls() {
+            let mut under = Box::<Under>::default();
+            under.proxy = *proxy_protocol;
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &self.tls {
+                under.tls = Some(Tls::new(tls)?);
+            }
+            layers.under = Some(under);
         }
         #[cfg(feature = "websocket")]
         if let Some(door) = &self.door {

@@ -1,50 +1,39 @@
-//! What is under the frames of WebSocket: records of TLS, or the socket itself.
+//! Where frames of WebSocket go, and MQTT without them: records of TLS, or the socket itself.
 
 use std::io::{self, IoSlice, Write};
 
 use super::socket::Socket;
-use super::tls::Tls;
-use super::unsent::Unsent;
+use super::under::{SEALED_AT_ONCE, Under};
 
-/// Bytes that become records at once. What the socket does not take of them stays with the connection.
-const SEALED_AT_ONCE: usize = 64 << 10;
-
-/// A place for plain bytes. With TLS it never blocks, and its user has to see that little waits in `unsent`.
+/// A place for bytes.
 pub(super) struct Below<'a> {
     pub(super) socket: &'a mut Socket,
-    pub(super) tls: &'a mut Option<Tls>,
-    /// What TLS has not consumed of what was read.
-    pub(super) unread: &'a mut Vec<u8>,
-    pub(super) unsent: &'a mut Unsent,
+    pub(super) under: Option<&'a mut Under>,
     /// Where parts are put together that become one record.
     pub(super) joined: &'a mut Vec<u8>,
 }
 
 impl Write for Below<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(tls) = self.tls else { return self.socket.write(bytes) };
-        let bytes = bytes.get(..SEALED_AT_ONCE).unwrap_or(bytes);
-        tls.seal(bytes, self.unread, self.unsent.buffer())?;
-        Ok(bytes.len())
+        match &mut self.under {
+            Some(under) => under.seal(bytes),
+            None => self.socket.write(bytes),
+        }
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        if self.tls.is_none() {
-            return self.socket.write_vectored(slices);
-        }
+        let Some(under) = &mut self.under else { return self.socket.write_vectored(slices) };
         let mut parts = slices.iter().filter(|part| !part.is_empty());
         if let (Some(only), None) = (parts.next(), parts.next()) {
-            return self.write(only);
+            return under.seal(only);
         }
         // a record for each part would cost more than the copy
-        let mut joined = std::mem::take(self.joined);
+        self.joined.clear();
         for part in slices {
-            joined.extend_from_slice(part.get(..SEALED_AT_ONCE - joined.len()).unwrap_or(part));
+            let room = SEALED_AT_ONCE - self.joined.len();
+            self.joined.extend_from_slice(part.get(..room).unwrap_or(part));
         }
-        let written = self.write(&joined);
-        joined.clear();
-        *self.joined = joined;
-        written
+        under.seal(self.joined)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -22,6 +22,7 @@ mod socket;
 mod tls;
 #[cfg(feature = "tls")]
 mod tls_failure;
+mod under;
 mod unsent;
 #[cfg(not(feature = "websocket"))]
 #[path = "no_websocket.rs"]
@@ -40,6 +41,7 @@ pub(super) use layers::Layers;
 pub(super) use proxy::ProxyFailure;
 pub(super) use socket::{Peer, Socket};
 pub(super) use tls::Tls;
+pub(super) use under::Under;
 pub(super) use websocket::Closing;
 
 use crate::core::Stage;
@@ -92,10 +94,7 @@ impl Stream {
     /// records of TLS.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<Received, Failure> {
         match &mut self.layers {
-            None => {
-                let len = self.socket.read(buffer).map_err(Failure::Io)?;
-                Ok(Received { raw: len, len, more: len == buffer.len(), end: len == 0 })
-            }
+            None => self.socket.receive(buffer),
             Some(layers) => layers.read(&mut self.socket, &mut self.peer, buffer),
         }
     }
@@ -146,12 +145,12 @@ impl Stream {
     }
 
     pub(super) fn has_tls(&self) -> bool {
-        self.layers.as_ref().is_some_and(|layers| layers.tls.is_some())
+        self.layers.as_ref().is_some_and(|layers| layers.tls().is_some())
     }
 
     /// Whether TLS goes on with an earlier session.
     pub(super) fn is_resumed(&self) -> bool {
-        self.layers.as_ref().is_some_and(|layers| layers.is_resumed())
+        self.layers.as_ref().and_then(|layers| layers.tls()).is_some_and(Tls::is_resumed)
     }
 
     /// The other end: of the socket, or what a trusted proxy says.

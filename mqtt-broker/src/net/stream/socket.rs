@@ -9,6 +9,9 @@ use mio::net::TcpStream;
 #[cfg(unix)]
 use mio::net::UnixStream;
 
+use super::Received;
+use super::failure::Failure;
+
 /// A connected socket.
 #[derive(Debug)]
 pub(in crate::net) enum Socket {
@@ -18,7 +21,13 @@ pub(in crate::net) enum Socket {
 }
 
 impl Socket {
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads once.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Failure> {
+        let len = self.read(buffer).map_err(Failure::Io)?;
+        Ok(Received { raw: len, len, more: len > 0 && len == buffer.len(), end: len == 0 })
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => socket.read(buffer),
             #[cfg(unix)]
