@@ -40,14 +40,19 @@ struct Seen {
 /// Measures each of the floods of `options`, with fresh brokers.
 pub(crate) fn measure(options: &Options, program: &Program, fault: Fault) -> Result<Siege, Void> {
     let (broker, bystander) = (program.start()?, program.start()?);
-    let mut traffic = Traffic::connect(options, 0, &broker.target())?;
+    let mut traffic = Traffic::connect(options, 0, broker.target())?;
     traffic.start_paced(Duration::from_secs(1) / options.rate);
     let mut watch = Watch::new(options.limit);
     let mut siege = Siege { fault, calm: Vec::new(), control: Vec::new(), attack: Vec::new() };
     for round in 1..=options.rounds {
         siege.calm.push(see(options, &mut traffic, &mut watch, None)?);
-        siege.control.push(see(options, &mut traffic, &mut watch, Some((bystander.address, fault)))?);
-        siege.attack.push(see(options, &mut traffic, &mut watch, Some((broker.address, fault)))?);
+        siege.control.push(see(
+            options,
+            &mut traffic,
+            &mut watch,
+            Some((bystander.target().address, fault)),
+        )?);
+        siege.attack.push(see(options, &mut traffic, &mut watch, Some((broker.target().address, fault)))?);
         eprintln!("round {round}/{}, {}", options.rounds, siege.line());
     }
     traffic.stop();
