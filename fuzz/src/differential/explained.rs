@@ -11,9 +11,10 @@ use super::Other;
 pub(super) type Class = &'static str;
 
 /// The ids of all classes.
-pub const CLASSES: [&str; 30] = [
+pub const CLASSES: [&str; 33] = [
     "absent-or-default",
     "acknowledge-flags",
+    "auth-data-without-method",
     "auth-reason-only",
     "auth-without-method",
     "bad-authentication-method",
@@ -24,6 +25,7 @@ pub const CLASSES: [&str; 30] = [
     "empty-topic",
     "expiry-zero",
     "filter-wildcard",
+    "maximum-packet-size-0",
     "maximum-qos-2",
     "name-and-level",
     "no-local-on-share",
@@ -38,6 +40,7 @@ pub const CLASSES: [&str; 30] = [
     "reason-in-3-1-1",
     "refusal-of-5-0",
     "return-code-6",
+    "second-subscription-id",
     "session-present-in-refusal",
     "share-name",
     "trailing-bytes",
@@ -58,6 +61,7 @@ pub(super) fn lenient(other: Other, error: &DecodeError, frame: &[u8]) -> Option
         (Kind::SessionPresentInRefusal, Type::ConnAck, _) => "session-present-in-refusal",
         (Kind::NoLocalOnShare, Type::Subscribe, _) => "no-local-on-share",
         (Kind::OverlongVarint, _, Field::PropertyLength | Field::SubscriptionId) => "overlong-varint",
+        (Kind::AuthenticationDataWithoutMethod, Type::Connect, _) => "auth-data-without-method",
         (Kind::AuthenticationMethodMissing, Type::Auth, _) => "auth-without-method",
         (Kind::Truncated, Type::Auth, Field::PropertyLength) if frame.len() == 3 => "auth-reason-only",
         (Kind::SubscriptionIdFromClient, Type::Publish, _)
@@ -80,6 +84,7 @@ fn protocol_core(error: &DecodeError, frame: &[u8]) -> Option<Class> {
         (Kind::AcknowledgeFlags, Type::ConnAck, _) => "acknowledge-flags",
         (Kind::ReservedBit | Kind::WillFlags | Kind::InvalidWillQoS, Type::Connect, _) => "connect-flags",
         (Kind::PacketIdZero, ..) => "packet-id-zero",
+        (Kind::DuplicateProperty, Type::Subscribe, Field::SubscriptionId) => "second-subscription-id",
         (Kind::Empty, _, Field::Topic | Field::TopicFilter | Field::WillTopic | Field::ResponseTopic) => {
             "empty-topic"
         }
@@ -104,6 +109,7 @@ fn rmqtt(error: &DecodeError, frame: &[u8]) -> Option<Class> {
         {
             "maximum-qos-2"
         }
+        (Kind::InvalidValue, Type::ConnAck, Field::MaximumPacketSize) => "maximum-packet-size-0",
         (Kind::DupWithoutQoS, Type::Publish, _) => "dup-without-qos",
         (Kind::Empty, Type::Connect, Field::WillTopic) => "empty-topic",
         (Kind::Empty, _, Field::Topic | Field::TopicFilter | Field::ResponseTopic) if v5 => "empty-topic",
