@@ -3,7 +3,7 @@
 //! The program is `mqtt-broker` (`mqtt-broker --help` teaches it). This page is about the library.
 //!
 //! ```text
-//!    sockets                      one thread and one event loop per shard
+//!    sockets                      one thread and one event loop per shard, and one for the lobby
 //!       |
 //!  +---------+   CONNECT   +-----------+   mailbox    +-----------+
 //!  |  lobby  | ----------> |  shard 0  | <----------> |  shard 1  | ...  sessions, timers, outputs
@@ -48,7 +48,7 @@
 //! * The shell around it (feature `net`) has the sockets. A turn of a shard is one poll, all reads, the mail of
 //!   other shards, then one write for each connection that has something to get.
 //! * A client identifier always lives on the same shard, so taking over its session is local and sequential. A
-//!   connection moves at most once: when its CONNECT names a client that lives elsewhere.
+//!   connection moves once: from the lobby, where strangers are, to the shard of the client that its CONNECT names.
 //!
 //! # What holds
 //!

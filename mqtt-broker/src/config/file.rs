@@ -118,8 +118,6 @@ struct TlsTable {
     #[serde(deserialize_with = "tls_version")]
     minimum_version: TlsVersion,
     sessions: usize,
-    #[serde(deserialize_with = "duration")]
-    handshake_time: Duration,
 }
 
 #[derive(serde::Deserialize)]

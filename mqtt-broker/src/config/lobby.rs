@@ -18,9 +18,6 @@ pub struct LobbyLimits {
     /// Bytes that these connections hold together. Default 128 MiB. None may hold more than an eighth of what the
     /// others leave, so that few large ones do not keep out many small ones.
     pub bytes: usize,
-    /// The share of a shard's time that strangers may take, in percent. Default 50: the rest is there for clients, and with
-    /// few of those a thread that is idle half of the time is one that the system wakes at once.
-    pub time_share: u8,
     /// How long a stranger may take in all. Default 30 s: each stage may be slow, not all of them.
     pub timeout: Duration,
     /// How long the header of the PROXY protocol may take. Default 3 s: the proxy is near and has it ready.
@@ -75,7 +72,6 @@ impl Default for LobbyLimits {
             half_open: 16_384,
             half_open_per_address: 12_288,
             bytes: 128 << 20,
-            time_share: 50,
             timeout: Duration::from_secs(30),
             proxy_timeout: Duration::from_secs(3),
             proxy_bytes: 4 << 10,
@@ -106,7 +102,6 @@ impl LobbyLimits {
             ("lobby.half_open", self.half_open),
             ("lobby.half_open_per_address", self.half_open_per_address),
             ("lobby.bytes", self.bytes),
-            ("lobby.time_share", self.time_share.into()),
             ("lobby.proxy_bytes", self.proxy_bytes),
             ("lobby.tls_bytes", self.tls_bytes),
             ("lobby.upgrade_bytes", self.upgrade_bytes),

@@ -198,7 +198,6 @@ mod tests {
         refused("lobby.half_open", |config| config.lobby.half_open = 0);
         refused("lobby.half_open_per_address", |config| config.lobby.half_open_per_address = 0);
         refused("lobby.bytes", |config| config.lobby.bytes = 0);
-        refused("lobby.time_share", |config| config.lobby.time_share = 0);
         refused("lobby.proxy_bytes", |config| config.lobby.proxy_bytes = 0);
         refused("lobby.tls_bytes", |config| config.lobby.tls_bytes = 0);
         refused("lobby.upgrade_bytes", |config| config.lobby.upgrade_bytes = 0);

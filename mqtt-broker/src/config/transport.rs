@@ -38,14 +38,11 @@ pub struct TlsSettings {
     /// Sessions that are remembered for clients of TLS 1.2 that cannot keep a ticket. Default 4,096 for each listener;
     /// all others bring what is needed with them.
     pub sessions: usize,
-    /// How long handshakes may take of one turn of a shard, before its clients are served again. Default 1 ms: a flood
-    /// of handshakes delays clients by no more than one of the longest.
-    pub handshake_time: Duration,
 }
 
 impl Default for TlsSettings {
     fn default() -> Self {
-        Self { minimum_version: TlsVersion::V1_2, sessions: 4_096, handshake_time: Duration::from_millis(1) }
+        Self { minimum_version: TlsVersion::V1_2, sessions: 4_096 }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct RetainedMessage {
 /// held, that of the subscriptions comes first.
 pub struct Hub {
     config: Config,
+    /// Shards on which clients live.
+    homes: u16,
     seed: u64,
     hasher: foldhash::fast::FixedState,
     subscriptions: RwLock<Subscriptions>,
@@ -54,10 +56,13 @@ impl Hub {
     /// The shared part of a broker with `config.shards` shards. Every seed gives the same broker with another
     /// placement of clients; it should not be guessed by clients.
     pub fn new(config: Config, seed: u64) -> Self {
-        let shards = usize::from(config.shards.get());
+        let homes = config.shards.get();
+        // one more has no clients: the lobby
+        let shards = usize::from(homes) + 1;
         let subscriptions = Subscriptions::new(seed);
         let generations = Arc::clone(subscriptions.generations());
         Self {
+            homes,
             seed,
             hasher: foldhash::fast::FixedState::with_seed(seed),
             subscriptions: RwLock::new(subscriptions),
@@ -85,14 +90,19 @@ impl Hub {
         self.seed
     }
 
-    /// The number of shards.
-    pub fn shards(&self) -> usize {
-        self.mailboxes.len()
+    /// The number of shards on which clients live.
+    pub const fn shards(&self) -> usize {
+        self.homes as usize
+    }
+
+    /// The number of the shard on which no client lives. A thread of its own may take strangers in there.
+    pub const fn lobby(&self) -> u16 {
+        self.homes
     }
 
     /// The shard on which a client with this identifier lives, whenever it connects.
     pub fn home(&self, client_id: &str) -> u16 {
-        (self.hasher.hash_one(client_id) % self.mailboxes.len() as u64) as u16
+        (self.hasher.hash_one(client_id) % u64::from(self.homes)) as u16
     }
 
     /// Says how to wake a shard that waits for sockets.
@@ -126,7 +136,7 @@ impl Hub {
     /// every shard is woken.
     pub fn is_congested(&self) -> bool {
         let limit = self.mailbox_limit();
-        self.mailboxes.len() > 1 && self.mailboxes.iter().any(|mailbox| mailbox.weight() >= limit)
+        self.homes > 1 && self.mailboxes.iter().any(|mailbox| mailbox.weight() >= limit)
     }
 
     /// A limit of zero would let nobody send.

@@ -91,17 +91,12 @@ impl BrokerBuilder {
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
-        let arrivals = (0..hub.shards()).map(|_| Mutex::new(Some(Vec::new()))).collect();
+        let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let shared = Arc::new(Shared { hub, arrivals, start: Instant::now() });
-        let shards: Result<Vec<_>, _> = (0..shared.hub.shards())
-            .map(|shard| {
-                let entrances = opened.iter().map(Opened::share).collect::<io::Result<Vec<_>>>()?;
-                ShardLoop::new(Arc::clone(&shared), shard as u16, entrances)
-            })
-            .collect();
+        let shards = make_shards(&shared, opened).map_err(StartError::Shard)?;
         let mut ends = Vec::new();
-        for (number, shard) in shards.map_err(StartError::Shard)?.into_iter().enumerate() {
-            match spawn(number, shard) {
+        for shard in shards {
+            match spawn(shard) {
                 Ok(end) => ends.push(end),
                 Err(error) => {
                     shared.hub.stop();
@@ -113,13 +108,26 @@ impl BrokerBuilder {
     }
 }
 
+/// The shards of clients, and the lobby if there is anything to listen at.
+fn make_shards(shared: &Arc<Shared>, opened: Vec<Opened>) -> io::Result<Vec<ShardLoop>> {
+    let homes = 0..shared.hub.lobby();
+    let homes = homes.map(|shard| ShardLoop::new(Arc::clone(shared), shard, Vec::new()));
+    let mut shards = homes.collect::<io::Result<Vec<_>>>()?;
+    if !opened.is_empty() {
+        let entrances = opened.into_iter().map(Opened::into_entrance).collect();
+        shards.push(ShardLoop::new(Arc::clone(shared), shared.hub.lobby(), entrances)?);
+    }
+    Ok(shards)
+}
+
 /// Runs a shard; the receiver hears of its end.
-fn spawn(number: usize, shard: ShardLoop) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+fn spawn(shard: ShardLoop) -> io::Result<oneshot::Receiver<io::Result<()>>> {
     let (sender, receiver) = oneshot::channel();
-    thread::Builder::new().name(format!("mqtt-shard-{number}")).spawn(move || {
+    let name = shard.name();
+    thread::Builder::new().name(name.clone()).spawn(move || {
         let result = shard.run();
         if let Err(error) = &result {
-            tracing::error!(%error, "shard {number} failed");
+            tracing::error!(%error, "{name} failed");
         }
         // nobody may wait for the end
         drop(sender.send(result));

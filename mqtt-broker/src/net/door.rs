@@ -1,10 +1,12 @@
-//! The door: who is let in as a stranger, who has to go again, and how much of a turn strangers get.
+//! The door: who is let in as a stranger, and who has to go again.
+//!
+//! Strangers are in the lobby, a shard without clients: what they take of its thread, they take from each other.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mqtt_session::Time;
 
@@ -14,12 +16,9 @@ use super::shard_loop::ShardLoop;
 use super::stream::{Peer, Socket};
 use crate::core::{ConnectionId, Counter, Departure, Guest, Limit, Lobby, Stage, Timers, Visit};
 
-/// Connections accepted from each listener, strangers read from, and strangers sent away for being late, in a turn.
-const VISITS: usize = 16;
-/// Time after which a turn begins no further visit: clients are not to wait for a flood of strangers.
-const SLICE: Duration = Duration::from_micros(100);
-/// Time that strangers may take before they have to rest.
-const AHEAD: Duration = Duration::from_millis(1);
+/// Connections accepted from each listener, strangers read from, and strangers sent away for being late, in a turn: none
+/// of these is to wait long for the others.
+const VISITS: usize = 64;
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a stranger gets whose time is over while its bytes wait for the broker.
@@ -40,38 +39,28 @@ pub(super) struct Door {
     pub(super) accept_at: Option<Time>,
     /// Whether listeners may have connections.
     pub(super) accept: bool,
-    /// When strangers have rested from all the time that they took.
-    rested: Time,
 }
 
 impl Door {
-    /// When strangers want to be served next; `linger` is the next deadline of those that were refused.
-    pub(super) fn next(&self, linger: Option<Time>) -> Option<Time> {
-        let work = (self.accept || !self.unread.is_empty()).then_some(Time::ZERO);
-        let wanted = [work, self.deadlines.next(), self.accept_at, linger].into_iter().flatten().min();
-        wanted.map(|wanted| wanted.max(self.opens_at()))
+    pub(super) fn has_work(&self) -> bool {
+        self.accept || !self.unread.is_empty()
     }
 
-    /// When strangers have rested enough to be served again.
-    fn opens_at(&self) -> Time {
-        Time::ZERO.after(self.rested.since(Time::ZERO).saturating_sub(AHEAD))
-    }
-
-    /// Notes the time that strangers took, after which they rest until it is no more than their share.
-    fn rest(&mut self, now: Time, taken: Duration, share: u8) {
-        let share = u32::from(share.clamp(1, 100));
-        self.rested = self.rested.max(now).after(taken.saturating_mul(100) / share);
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        [self.deadlines.next(), self.accept_at].into_iter().flatten().min()
     }
 }
 
 impl ShardLoop {
-    /// What connections without a client get of a turn, after everybody else has had theirs.
+    /// What connections without a client get of a turn.
     pub(super) fn serve_strangers(&mut self, now: Time) {
-        if self.door.next(self.linger_deadlines.next()).is_none_or(|next| next > now) {
-            return;
+        for _ in 0..VISITS {
+            let Some(id) = self.door.unread.pop_front() else { break };
+            if let Some(connection) = self.connections.get(id) {
+                connection.scheduled = false;
+                self.read(now, id);
+            }
         }
-        let begun = Instant::now();
-        self.visit_strangers(now, begun);
         self.send_away_late(now);
         let due = self.door.accept_at.is_some_and(|at| at <= now);
         if due {
@@ -79,35 +68,13 @@ impl ShardLoop {
         }
         if std::mem::take(&mut self.door.accept) || due {
             for index in 0..self.listeners.len() {
-                self.door.accept |= self.accept(now, index, begun);
-            }
-        }
-        self.door.rest(now, begun.elapsed(), self.shared.hub.config().lobby.time_share);
-    }
-
-    /// Reads from strangers that have said something, one after the other.
-    fn visit_strangers(&mut self, now: Time, turn: Instant) {
-        let mut handshake_time = self.shared.hub.config().tls.handshake_time;
-        for _ in 0..VISITS {
-            let Some(id) = self.door.unread.pop_front() else { break };
-            let Some(connection) = self.connections.get(id) else { continue };
-            connection.scheduled = false;
-            // a handshake is the most that a stranger can make us compute
-            let begun = (connection.stream.stage() == Stage::Tls).then(Instant::now);
-            self.read(now, id);
-            if let Some(begun) = begun {
-                handshake_time = handshake_time.saturating_sub(begun.elapsed());
-                if handshake_time.is_zero() {
-                    break;
-                }
-            } else if turn.elapsed() > SLICE {
-                break;
+                self.door.accept |= self.accept(now, index);
             }
         }
     }
 
     /// Takes in connections that wait at a listener, up to [`VISITS`]. Returns whether there may be more.
-    fn accept(&mut self, now: Time, index: usize, turn: Instant) -> bool {
+    fn accept(&mut self, now: Time, index: usize) -> bool {
         if self.shared.hub.is_stopping() || self.door.accept_at.is_some() {
             return false;
         }
@@ -117,9 +84,6 @@ impl ShardLoop {
                 Ok((socket, peer)) => {
                     let served = Arc::clone(listener.served());
                     self.admit(now, socket, peer, &served);
-                    if turn.elapsed() > 2 * SLICE {
-                        return true;
-                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),

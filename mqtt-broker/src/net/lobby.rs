@@ -62,9 +62,6 @@ impl ShardLoop {
         }
         let home = self.shared.hub.home(&connect.client_id);
         self.depart(now, id, Departure::Accepted);
-        if home == self.shard {
-            return self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
-        }
         let Some(mut connection) = self.connections.remove(id) else { return };
         if let Err(error) = connection.stream.deregister(self.poll.registry()) {
             tracing::warn!(%error, "connection lost on its way to another shard");
@@ -73,7 +70,13 @@ impl ShardLoop {
         let arrival = Arrival { stream: connection.stream, connect, assigned, decoder, unread };
         let Some(arrivals) = self.shared.arrivals.get(usize::from(home)) else { return };
         match arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(arrivals) => arrivals.push(arrival),
+            Some(arrivals) => {
+                arrivals.push(arrival);
+                if arrivals.len() > 1 {
+                    // those before it have woken the shard
+                    return;
+                }
+            }
             None => return self.shared.hub.give_connection(),
         }
         self.shared.hub.wake(home);
@@ -130,15 +133,12 @@ impl ShardLoop {
         self.close(now, id, output);
     }
 
-    /// A client identifier that nobody has and whose home is this shard, so that the connection need not move.
+    /// A client identifier that nobody has.
     fn assign_id(&mut self) -> Text {
         let random = RandomState::new();
         loop {
             self.assigned_ids += 1;
-            let id = format!("auto-{:016x}{:04x}", random.hash_one(self.assigned_ids), self.shard);
-            if self.shared.hub.home(&id) == self.shard
-                && let Ok(id) = Text::new(&id)
-            {
+            if let Ok(id) = Text::new(&format!("auto-{:016x}", random.hash_one(self.assigned_ids))) {
                 return id;
             }
         }

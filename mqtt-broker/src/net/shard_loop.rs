@@ -19,6 +19,8 @@ use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
 const EVENTS: usize = 1_024;
 /// Bytes read at once, into a buffer that all connections of the shard share.
 const READ_BUFFER: usize = 64 << 10;
+/// Connections taken from the lobby in a turn: those that are there already are not to wait for many that come.
+const ARRIVALS: usize = 64;
 const WAKER: Token = Token(FIRST_TOKEN - 1);
 
 /// A connection on its way to the shard where its client lives.
@@ -121,20 +123,12 @@ impl ShardLoop {
         self.receive(now);
         self.core.handle_mail(now);
         self.core.handle_timeout(now);
-        self.end_turn(now);
-        // clients come first, and then wait for no more strangers than one turn serves
         self.serve_strangers(now);
-        if self.core.has_work() || !self.answers.is_empty() {
-            self.end_turn(now);
-        }
-        self.log();
-    }
-
-    fn end_turn(&mut self, now: Time) {
         self.core.end_turn(now);
         self.settle(now);
         self.flush(now);
         self.settle(now);
+        self.log();
     }
 
     fn handle_event(&mut self, now: Time, token: Token, event: &mio::event::Event) {
@@ -161,8 +155,14 @@ impl ShardLoop {
     /// Takes connections that other shards have sent here.
     fn receive(&mut self, now: Time) {
         let Some(arrivals) = self.shared.arrivals.get(usize::from(self.shard)) else { return };
-        let arrived = arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(std::mem::take);
-        for arrival in arrived.unwrap_or_default() {
+        let mut arrived = Vec::new();
+        if let Some(waiting) = arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            arrived.extend(waiting.drain(..waiting.len().min(ARRIVALS)));
+            if !waiting.is_empty() {
+                self.shared.hub.wake(self.shard);
+            }
+        }
+        for arrival in arrived {
             self.connect(now, arrival);
         }
     }
@@ -183,11 +183,14 @@ impl ShardLoop {
     /// How long the next poll may wait.
     fn timeout(&self, now: Time) -> Option<Duration> {
         // the shard that ends a congestion wakes the others
-        if self.core.has_work() || (!self.unread.is_empty() && !self.shared.hub.is_congested()) {
+        if self.core.has_work()
+            || self.door.has_work()
+            || (!self.unread.is_empty() && !self.shared.hub.is_congested())
+        {
             return Some(Duration::ZERO);
         }
         let deadlines =
-            [self.core.poll_timeout(), self.door.next(self.linger_deadlines.next()), self.stop_at];
+            [self.core.poll_timeout(), self.door.next_deadline(), self.linger_deadlines.next(), self.stop_at];
         deadlines.into_iter().flatten().min().map(|deadline| round_up(deadline.since(now)))
     }
 
@@ -201,6 +204,14 @@ impl ShardLoop {
             self.connections.strangers().into_iter().for_each(|id| self.drop_connection(now, id));
         }
         self.connections.len() == 0 || self.stop_at.is_some_and(|stop_at| stop_at <= now)
+    }
+
+    /// How its thread is called.
+    pub(super) fn name(&self) -> String {
+        match self.shard {
+            lobby if lobby == self.shared.hub.lobby() => "mqtt-lobby".to_owned(),
+            shard => format!("mqtt-shard-{shard}"),
+        }
     }
 
     fn now(&self) -> Time {

@@ -14,7 +14,6 @@ pub(super) struct LobbyTable {
     half_open_per_address: usize,
     #[serde(deserialize_with = "size")]
     bytes: usize,
-    time_share: u8,
     #[serde(deserialize_with = "duration")]
     timeout: Duration,
     #[serde(deserialize_with = "duration")]

@@ -40,22 +40,22 @@ pub(super) struct Opened {
 enum Door {
     Tcp(std::net::TcpListener),
     #[cfg(unix)]
-    Unix(std::os::unix::net::UnixListener, Arc<unix::SocketFile>),
+    Unix(std::os::unix::net::UnixListener, unix::SocketFile),
 }
 
-/// A listener as a shard has it. The system gives each connection to one of the shards.
+/// A listener as the lobby has it.
 #[derive(Debug)]
 pub(super) struct Entrance {
-    door: ShardDoor,
+    door: LobbyDoor,
     served: Arc<Served>,
 }
 
 #[derive(Debug)]
-enum ShardDoor {
+enum LobbyDoor {
     Tcp(TcpListener),
-    /// The file is removed with the last shard's socket.
+    /// The file is removed with the socket.
     #[cfg(unix)]
-    Unix(UnixListener, #[expect(dead_code, reason = "dropping it is what counts")] Arc<unix::SocketFile>),
+    Unix(UnixListener, #[expect(dead_code, reason = "dropping it is what counts")] unix::SocketFile),
 }
 
 impl Opened {
@@ -74,7 +74,7 @@ impl Opened {
             Address::Unix(path) => {
                 let permissions = listener.permissions.unwrap_or(Listener::PERMISSIONS);
                 let (door, file) = unix::bind(path, permissions).map_err(refused)?;
-                (Door::Unix(door, Arc::new(file)), address.clone())
+                (Door::Unix(door, file), address.clone())
             }
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(refused(io::ErrorKind::Unsupported.into())),
@@ -87,16 +87,14 @@ impl Opened {
         self.served.listener()
     }
 
-    /// The same for one more shard.
-    pub(super) fn share(&self) -> io::Result<Entrance> {
-        let door = match &self.door {
-            Door::Tcp(socket) => ShardDoor::Tcp(TcpListener::from_std(socket.try_clone()?)),
+    /// The same for the event loop of the lobby.
+    pub(super) fn into_entrance(self) -> Entrance {
+        let door = match self.door {
+            Door::Tcp(socket) => LobbyDoor::Tcp(TcpListener::from_std(socket)),
             #[cfg(unix)]
-            Door::Unix(socket, file) => {
-                ShardDoor::Unix(UnixListener::from_std(socket.try_clone()?), Arc::clone(file))
-            }
+            Door::Unix(socket, file) => LobbyDoor::Unix(UnixListener::from_std(socket), file),
         };
-        Ok(Entrance { door, served: Arc::clone(&self.served) })
+        Entrance { door, served: self.served }
     }
 }
 
@@ -104,11 +102,11 @@ impl Entrance {
     /// The next connection that waits.
     pub(super) fn accept(&self) -> io::Result<(Socket, Peer)> {
         match &self.door {
-            ShardDoor::Tcp(door) => {
+            LobbyDoor::Tcp(door) => {
                 door.accept().map(|(socket, address)| (Socket::Tcp(socket), Peer::Address(address)))
             }
             #[cfg(unix)]
-            ShardDoor::Unix(door, _) => door.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::Local)),
+            LobbyDoor::Unix(door, _) => door.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::Local)),
         }
     }
 
@@ -118,9 +116,9 @@ impl Entrance {
 
     pub(super) fn source(&mut self) -> &mut dyn Source {
         match &mut self.door {
-            ShardDoor::Tcp(door) => door,
+            LobbyDoor::Tcp(door) => door,
             #[cfg(unix)]
-            ShardDoor::Unix(door, _) => door,
+            LobbyDoor::Unix(door, _) => door,
         }
     }
 }
