@@ -1,14 +1,17 @@
 //! A stream of bytes that comes in pieces.
 
+use bytes::BytesMut;
 use mqtt_codec::{
-    DecodeError, DecodeErrorKind as Kind, Decoder, Packet, Publish, StreamItem, StreamingDecoder,
+    DecodeError, DecodeErrorKind as Kind, Decoder, Packet, PacketCodec, PacketCodecError, Publish,
+    StreamItem, StreamingDecoder,
 };
+use tokio_util::codec::Decoder as _;
 
 use crate::connection::Side;
 
 /// Finds packets that depend on where the stream is cut, `frame_len` and `decode` that differ from `decode_next`,
-/// packets above the limit, and a `StreamingDecoder` that gives other packets or errors than a `Decoder`, refuses
-/// what it should take, or waits for more bytes than it may buffer.
+/// packets above the limit, a `PacketCodec` and a `StreamingDecoder` that give other packets or errors than a `Decoder`,
+/// and a `StreamingDecoder` that refuses what it should take, or waits for more bytes than it may buffer.
 ///
 /// The input is two bytes for the side of a connection (see `decode`), two for the largest packet, one for the most
 /// that may be buffered, one for the places where the stream is cut, and the stream. What is missing of its last
@@ -29,6 +32,19 @@ pub fn frames(data: &[u8]) {
         Ok(next.map(|(packet, len)| (Some((packet.to_packet(), len)), len)))
     });
     assert_eq!(pieces, whole, "decode_next on pieces is frame_len and decode on the whole");
+    let mut framed = PacketCodec::new(decoder());
+    let framed = cut(&stream, (*cuts).max(8), |buffer| {
+        let mut input = BytesMut::from(buffer);
+        let packet = match framed.decode(&mut input) {
+            Ok(packet) => packet,
+            Err(PacketCodecError::Decode(error)) => return Err(error),
+            Err(error) => panic!("{error}"),
+        };
+        let len = buffer.len() - input.len();
+        assert_eq!(packet.is_none(), len == 0, "nothing is taken of a packet that is not there");
+        Ok(packet.map(|packet| (Some((packet, len)), len)))
+    });
+    assert_eq!(framed, whole, "the codec for tokio's Framed reads the same");
     let max_buffered = u32::from(*buffered) * 2;
     let mut streaming = Streaming::new(decoder(), max_buffered);
     let streamed = cut(&stream, *cuts, |buffer| streaming.next(buffer));
