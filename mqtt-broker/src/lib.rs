@@ -67,6 +67,9 @@ pub mod core;
 #[cfg(feature = "net")]
 mod net;
 
+#[cfg(feature = "net")]
+#[doc(hidden)]
+pub use net::proxy;
 #[cfg(feature = "websocket")]
 #[doc(hidden)]
 pub use net::websocket;

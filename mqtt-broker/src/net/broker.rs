@@ -10,9 +10,9 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::handle::BrokerHandle;
-use super::listen::Opened;
 #[cfg(feature = "tls")]
 use super::listen::TlsError;
+use super::listen::{Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
 use crate::config::{Address, Config, ConfigError, Listener};
 use crate::core::Hub;
@@ -76,6 +76,16 @@ impl BrokerBuilder {
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.config.listeners.push(address.into());
         self
+    }
+
+    /// Looks at all that [`BrokerBuilder::start`] looks at before it opens a socket: the configuration, and the files that
+    /// it names.
+    ///
+    /// # Errors
+    /// [`StartError::Config`] and [`StartError::Tls`].
+    pub fn check(&self) -> Result<(), StartError> {
+        self.config.check()?;
+        self.config.listeners.iter().try_for_each(|listener| Served::new(listener, &self.config).map(drop))
     }
 
     /// Opens the listeners and starts the shards, each on a thread of its own.

@@ -13,7 +13,7 @@ use mqtt_session::Time;
 use super::connections::{Place, Stranger};
 use super::listen::Served;
 use super::shard_loop::ShardLoop;
-use super::stream::{Peer, Socket};
+use super::stream::{Peer, Socket, Stream};
 use crate::core::{ConnectionId, Counter, Departure, Guest, Limit, Lobby, Stage, Timers, Visit};
 
 /// Connections accepted from each listener, strangers read from, and strangers sent away for being late, in a turn: none
@@ -111,8 +111,8 @@ impl ShardLoop {
             }
         };
         // not before: TLS takes memory
-        let stream = match served.stream(socket, peer) {
-            Ok(stream) => stream,
+        let stream = match served.begin(peer) {
+            Ok((layers, place)) => Stream::new(socket, peer, layers, place),
             Err(failure) => {
                 self.shared.hub.strangers().leave(now, guest, Departure::Gone);
                 self.shared.hub.give_connection();

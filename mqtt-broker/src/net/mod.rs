@@ -7,6 +7,7 @@ mod flush;
 mod handle;
 mod listen;
 mod lobby;
+pub mod proxy;
 mod reading;
 mod seldom;
 mod shard_loop;

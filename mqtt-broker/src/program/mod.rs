@@ -8,6 +8,7 @@ mod signals;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use mqtt_broker::Broker;
 use mqtt_broker::config::Config;
 use tokio::runtime::Builder;
 use tracing_subscriber::filter::Targets;
@@ -36,11 +37,12 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
     let check = options.check;
     let filter = options.filter();
     let config = options.into_config()?;
+    log(filter);
     if check {
+        Broker::builder().config(config.clone()).check()?;
         say(&format_args!("The configuration is valid and serves {}.", urls(&config)));
         return Ok(ExitCode::SUCCESS);
     }
-    log(filter);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
     runtime.block_on(serve::serve(config))
 }

@@ -1,14 +1,54 @@
 //! Files of a listener that are not as they should be: each is told by name, with what to do.
 
+use std::process::Command;
+
 use mqtt_broker::Broker;
 use mqtt_broker::config::{Config, Listener};
+use rcgen::date_time_ymd;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Leaf};
 
 fn refused(listener: Listener) -> String {
     let config = Config { listeners: vec![listener], ..Config::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(Broker::builder().config(config).start()).err().expect("refused").to_string()
+}
+
+/// Exit code, standard output and standard error of the program with these arguments and `--check`.
+fn check(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
+    let done = command.args(arguments).arg("--check").output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_program_looks_at_the_files_before_it_is_needed() {
+    let authority = Authority::new();
+    let serving = |name: &str, leaf: &Leaf| {
+        let (certificate, key) = authority.write_leaf(name, leaf);
+        let [certificate, key] = [certificate, key].map(|path| path.to_str().expect("text").to_owned());
+        ["--listen", "tls://127.0.0.1:1", "--certificate", &certificate, "--key", &key].map(str::to_owned)
+    };
+    let run = |arguments: &[String]| check(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let good = serving("good", &authority.leaf(|_| {}));
+    let valid = "The configuration is valid and serves tls://127.0.0.1:1.\n".to_owned();
+    assert_eq!(run(&good), (Some(0), valid.clone(), String::new()));
+
+    let expired = serving("expired", &authority.leaf(|leaf| leaf.not_after = date_time_ymd(2020, 1, 1)));
+    let (code, output, warning) = run(&expired);
+    assert_eq!((code, output), (Some(0), valid));
+    assert!(warning.contains("expired.pem is expired: clients will refuse it"), "{warning}");
+
+    let missing = [&good[..5], &["/nowhere/key".to_owned()]].concat();
+    let sentence = "mqtt-broker: tls://127.0.0.1:1: cannot read key /nowhere/key: No such file";
+    let (code, _, error) = run(&missing);
+    assert!(code == Some(2) && error.starts_with(sentence) && error.lines().count() == 1, "{error}");
+
+    let (code, _, error) = run(&good[..2]);
+    let sentence =
+        "mqtt-broker: tls://127.0.0.1:1: TLS needs a certificate and its key: set certificate and key";
+    assert!(code == Some(2) && error.starts_with(sentence), "{error}");
 }
 
 #[test]

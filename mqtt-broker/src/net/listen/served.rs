@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::broker::StartError;
-use super::super::stream::{Failure, Layers, Peer, ProxyFailure, Socket, Stream, Under};
+use super::super::stream::{Failure, Layers, Peer, Under};
 use crate::config::{Address, Config, Listener};
+use crate::net::proxy::ProxyFailure;
 
 #[cfg(feature = "tls")]
 use {super::certificates, crate::net::stream::Tls, rustls::ServerConfig};
@@ -25,7 +26,7 @@ pub(in crate::net) struct Served {
 }
 
 impl Served {
-    pub(super) fn new(listener: &Listener, config: &Config) -> Result<Self, StartError> {
+    pub(in crate::net) fn new(listener: &Listener, config: &Config) -> Result<Self, StartError> {
         #[cfg(feature = "tls")]
         let tls = if listener.address.has_tls() {
             let refused =
@@ -70,8 +71,11 @@ impl Served {
         &self.listener
     }
 
-    /// Makes a stream of a socket that has come through this listener.
-    pub(in crate::net) fn stream(self: &Arc<Self>, socket: Socket, peer: Peer) -> Result<Stream, Failure> {
+    /// What belongs to the stream of a socket that has come through this listener: its layers, and its place here.
+    pub(in crate::net) fn begin(
+        self: &Arc<Self>,
+        peer: Peer,
+    ) -> Result<(Option<Box<Layers>>, Place), Failure> {
         let Listener { proxy_protocol, trusted_proxies, .. } = &self.listener;
         if *proxy_protocol
             && peer.ip().is_some_and(|ip| !trusted_proxies.iter().any(|trusted| trusted.contains(ip)))
@@ -79,8 +83,7 @@ impl Served {
             return Err(ProxyFailure::Untrusted.into());
         }
         let place = self.place()?;
-        let layers = self.layers()?;
-        Ok(Stream::new(socket, peer, layers, place))
+        Ok((self.layers()?, place))
     }
 
     fn place(self: &Arc<Self>) -> Result<Place, Failure> {

@@ -4,12 +4,12 @@ use std::io;
 
 use thiserror::Error;
 
-use super::proxy::ProxyFailure;
 #[cfg(feature = "tls")]
 use super::tls_failure::TlsFailure;
 use super::websocket::End;
 use crate::config::Address;
 use crate::core::Counter;
+use crate::net::proxy::ProxyFailure;
 
 /// Why nothing more can be read from a stream.
 #[derive(Debug, Error)]

@@ -16,7 +16,6 @@
 mod below;
 mod failure;
 mod layers;
-mod proxy;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -38,7 +37,6 @@ use super::websocket;
 
 pub(super) use failure::Failure;
 pub(super) use layers::Layers;
-pub(super) use proxy::ProxyFailure;
 pub(super) use socket::{Peer, Socket};
 pub(super) use tls::Tls;
 pub(super) use under::Under;

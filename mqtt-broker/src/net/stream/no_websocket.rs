@@ -21,11 +21,11 @@ pub(in crate::net) enum Closing {
 }
 
 impl WebSocket {
-    pub(super) const fn handle_bytes(&mut self, _: &mut [u8]) -> Input {
+    pub(super) const fn handle_bytes(&self, _: &mut [u8]) -> Input {
         match *self {}
     }
 
-    pub(super) const fn close(&mut self, _: Closing) {
+    pub(super) const fn close(&self, _: Closing) {
         match *self {}
     }
 
@@ -41,11 +41,11 @@ impl WebSocket {
         match *self {}
     }
 
-    pub(super) const fn write_pending(&mut self, _: &mut impl Write) -> io::Result<()> {
+    pub(super) const fn write_pending(&self, _: &mut impl Write) -> io::Result<()> {
         match *self {}
     }
 
-    pub(super) const fn framed<W>(&mut self, _: &mut W) -> io::Sink {
+    pub(super) const fn framed<W>(&self, _: &mut W) -> io::Sink {
         match *self {}
     }
 }

@@ -3,12 +3,12 @@
 use std::io;
 
 use super::failure::Failure;
-use super::proxy;
 use super::socket::{Peer, Socket};
 use super::tls::Tls;
 use super::unsent::Unsent;
 use super::{Received, Spare};
 use crate::core::Stage;
+use crate::net::proxy;
 
 /// Bytes that become records at once. What the socket does not take of them stays with the connection.
 pub(super) const SEALED_AT_ONCE: usize = 64 << 10;

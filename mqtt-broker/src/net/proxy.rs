@@ -14,25 +14,31 @@ const GREETING: &[u8] = b"PROXY ";
 
 /// Why a connection of a listener with the PROXY protocol is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(in crate::net) enum ProxyFailure {
+pub enum ProxyFailure {
+    /// There is no header where one has to be.
     #[error(
         "it does not begin with a header of the PROXY protocol: does the proxy send one (send-proxy-v2)?"
     )]
     Malformed,
+    /// The connection is nobody's who may say whose it is.
     #[error("it is none of trusted_proxies, and this listener is for proxies only")]
     Untrusted,
 }
 
 /// A header that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) len: usize,
+pub struct Header {
+    /// Its bytes.
+    pub len: usize,
     /// The client; `None` if the proxy speaks for itself.
-    pub(super) client: Option<SocketAddr>,
+    pub client: Option<SocketAddr>,
 }
 
 /// Reads the header at the beginning of `bytes`; `None` as long as it is not whole.
-pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, ProxyFailure> {
+///
+/// # Errors
+/// If no further bytes could make it a header.
+pub fn read(bytes: &[u8]) -> Result<Option<Header>, ProxyFailure> {
     let is_text = bytes.first() == Some(&GREETING[0]);
     let known = bytes.len().min(GREETING.len());
     if is_text && bytes.get(..known) != GREETING.get(..known) {
