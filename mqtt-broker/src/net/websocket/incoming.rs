@@ -20,8 +20,9 @@ const CONTROL: u64 = 125;
 /// The reading side of a connection. Between two frames it holds no storage.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    /// What has come of a header that was cut by the end of a read, or of the payload of a control frame.
-    cut: Vec<u8>,
+    /// What has come of a header that was cut by the end of a read, or of the payload of a control frame. That is seldom
+    /// and little, so room for more is worth less than a few bytes of each connection.
+    cut: Box<[u8]>,
     /// Whether a message has begun whose last frame is still to come.
     fragmented: bool,
     kind: Kind,
@@ -45,7 +46,7 @@ enum Kind {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ControlFrame {
     /// To be answered with the same payload.
-    Ping(Vec<u8>),
+    Ping(Box<[u8]>),
     /// The peer sends nothing more; the status that it gave, if it gave one.
     Close(Option<CloseCode>),
 }
@@ -89,7 +90,7 @@ impl<'a> Window<'a> {
 impl Incoming {
     /// Bytes of memory.
     pub(super) const fn held(&self) -> usize {
-        self.cut.capacity()
+        self.cut.len()
     }
 
     /// Goes on to the next control frame that matters, or to the end of what was read.
@@ -100,7 +101,7 @@ impl Incoming {
                 window.keep(len, self.mask);
             } else {
                 let before = self.cut.len();
-                self.cut.extend_from_slice(window.unread().get(..len).unwrap_or_default());
+                self.keep(window.unread().get(..len).unwrap_or_default());
                 unmask(self.cut.get_mut(before..).unwrap_or_default(), self.mask);
                 window.read += len;
             }
@@ -124,7 +125,7 @@ impl Incoming {
         match std::mem::take(&mut self.kind) {
             Kind::Message => Ok(None),
             Kind::Pong => {
-                self.cut = Vec::new();
+                self.cut = Box::default();
                 Ok(None)
             }
             Kind::Ping => Ok(Some(ControlFrame::Ping(std::mem::take(&mut self.cut)))),
@@ -140,22 +141,29 @@ impl Incoming {
         let parsed = if before == 0 {
             parse(more)?
         } else {
-            self.cut.extend_from_slice(more);
+            self.keep(more);
             parse(&self.cut)?
         };
         let Some((header, length, len)) = parsed else {
             if before == 0 {
-                self.cut.extend_from_slice(more);
+                self.keep(more);
             }
             window.read += more.len();
             return Ok(false);
         };
         if before > 0 {
-            self.cut = Vec::new();
+            self.cut = Box::default();
         }
         window.read += len - before;
         self.accept(&header, length)?;
         Ok(true)
+    }
+
+    /// Keeps bytes until what they belong to is complete.
+    fn keep(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.cut = [&self.cut, bytes].concat().into();
+        }
     }
 
     /// Checks what a header says, and begins its frame.

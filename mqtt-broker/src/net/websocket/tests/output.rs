@@ -166,5 +166,5 @@ fn a_stranger_whose_request_never_came_gets_no_frame() {
 
 #[test]
 fn an_idle_connection_is_a_few_bytes() {
-    assert!(size_of::<WebSocket>() <= 80, "{}", size_of::<WebSocket>());
+    assert!(size_of::<WebSocket>() <= 72, "{}", size_of::<WebSocket>());
 }
