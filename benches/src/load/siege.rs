@@ -9,7 +9,6 @@
 //! The flood takes the same CPU from the machine either way. What it takes from clients only when it is aimed at
 //! their broker is the broker's doing.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::flood::{Fault, Flood};
@@ -18,6 +17,7 @@ use super::options::Options;
 use super::program::Program;
 use super::traffic::Traffic;
 use super::void::Void;
+use super::wire::Target;
 
 /// What clients saw under one kind of flood.
 #[derive(Debug)]
@@ -46,13 +46,8 @@ pub(crate) fn measure(options: &Options, program: &Program, fault: Fault) -> Res
     let mut siege = Siege { fault, calm: Vec::new(), control: Vec::new(), attack: Vec::new() };
     for round in 1..=options.rounds {
         siege.calm.push(see(options, &mut traffic, &mut watch, None)?);
-        siege.control.push(see(
-            options,
-            &mut traffic,
-            &mut watch,
-            Some((bystander.target().address, fault)),
-        )?);
-        siege.attack.push(see(options, &mut traffic, &mut watch, Some((broker.target().address, fault)))?);
+        siege.control.push(see(options, &mut traffic, &mut watch, Some((bystander.target(), fault)))?);
+        siege.attack.push(see(options, &mut traffic, &mut watch, Some((broker.target(), fault)))?);
         eprintln!("round {round}/{}, {}", options.rounds, siege.line());
     }
     traffic.stop();
@@ -65,7 +60,7 @@ fn see(
     options: &Options,
     traffic: &mut Traffic,
     watch: &mut Watch,
-    aim: Option<(SocketAddr, Fault)>,
+    aim: Option<(&Target, Fault)>,
 ) -> Result<Seen, Void> {
     let flood = match aim {
         Some((target, fault)) => {
@@ -139,6 +134,6 @@ fn micros(span: Duration) -> f64 {
 }
 
 const HEAD: &str = "\
-| flood | calm p50 / p99 us | control p50 / p99 us | attack p50 / p99 us | attack / control | strangers/s at control | at attack |
+| flood | calm p50 / p99 us | control p50 / p99 us | attack p50 / p99 us | attack / control | strangers/s, control | attack |
 |---|---|---|---|---|---|---|
 ";

@@ -24,6 +24,18 @@ pub(crate) struct Target {
     pub(crate) websocket: bool,
 }
 
+impl Target {
+    /// What a client of TLS begins with.
+    pub(crate) fn hello(&self) -> io::Result<Option<Vec<u8>>> {
+        let Some(config) = &self.tls else { return Ok(None) };
+        let name = ServerName::from(self.address.ip());
+        let mut client = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello)?;
+        Ok(Some(hello))
+    }
+}
+
 /// A connection to a broker, for the bytes of MQTT.
 #[derive(Debug)]
 pub(crate) struct Wire {

@@ -27,7 +27,7 @@ pub(super) enum Next {
 }
 
 impl Attacker {
-    pub(super) fn new(fault: Fault, number: usize) -> Self {
+    pub(super) fn new(fault: Fault, number: usize, hello: &[u8]) -> Self {
         let mut connect = Vec::new();
         packets::connect(4, &format!("flood{number:06}{}", "x".repeat(200)), &mut connect);
         let bytes = match fault {
@@ -35,6 +35,8 @@ impl Attacker {
             Fault::Garbage => (0..200).map(|at| (number.wrapping_mul(31) + at * 7) as u8 | 0x80).collect(),
             Fault::Half => connect[..connect.len() / 2].to_vec(),
             Fault::Slow => connect[..connect.len() - 1].to_vec(),
+            Fault::Hello => hello.to_vec(),
+            Fault::SlowHello => hello[..hello.len().saturating_sub(1)].to_vec(),
             // a protocol level that does not exist is answered with CONNACK
             Fault::Refused => {
                 let level = connect.windows(4).position(|name| name == b"MQTT").map(|at| at + 4);
@@ -75,13 +77,14 @@ impl Attacker {
             (false, _) => Next::Stay,
             // who does not read what it is sent sees the end of the connection all the same
             (true, Fault::Refused) if self.sent < self.bytes.len() => Next::Stay,
-            (true, Fault::Refused) => Next::Close,
+            (true, Fault::Refused | Fault::Hello) => Next::Close,
             (true, _) => read(stream),
         }
     }
 
     fn write(&mut self, stream: &mut TcpStream, now: Instant) -> Next {
-        let most = if self.fault == Fault::Slow { 1 } else { self.bytes.len() };
+        let is_slow = matches!(self.fault, Fault::Slow | Fault::SlowHello);
+        let most = if is_slow { 1 } else { self.bytes.len() };
         let end = (self.sent + most).min(self.bytes.len());
         if self.sent == end {
             self.next = None;
@@ -92,7 +95,7 @@ impl Attacker {
             Err(error) if is_for_now(error.kind()) => {}
             Err(_) => return Next::Close,
         }
-        self.next = (self.fault == Fault::Slow).then_some(now + BETWEEN_BYTES);
+        self.next = is_slow.then_some(now + BETWEEN_BYTES);
         Next::Stay
     }
 }
@@ -113,5 +116,5 @@ fn is_for_now(error: ErrorKind) -> bool {
     matches!(error, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected)
 }
 
-/// A slow one takes about ten seconds for its CONNECT.
+/// A slow one takes about ten seconds for what it has to say.
 const BETWEEN_BYTES: Duration = Duration::from_millis(40);

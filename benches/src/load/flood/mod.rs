@@ -17,6 +17,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::wire::Target;
 use attacker::{Attacker, Next};
 
 /// What strangers do wrong.
@@ -36,10 +37,25 @@ pub enum Fault {
     Slow,
     /// A CONNECT that is refused, over and over, with answers that nobody reads.
     Refused,
+    /// The beginning of a handshake of TLS, over and over: the broker computes, the stranger does not.
+    Hello,
+    /// The same beginning byte by byte.
+    SlowHello,
 }
 
 impl Fault {
-    const EACH: [Self; 6] = [Self::Silent, Self::Storm, Self::Garbage, Self::Half, Self::Slow, Self::Refused];
+    /// What makes sense over TLS only comes last.
+    const EACH: [Self; 8] = [
+        Self::Silent,
+        Self::Storm,
+        Self::Garbage,
+        Self::Half,
+        Self::Slow,
+        Self::Refused,
+        Self::Hello,
+        Self::SlowHello,
+    ];
+    const WITHOUT_TLS: usize = 6;
 }
 
 /// A flood that goes on until it is dropped.
@@ -53,21 +69,24 @@ pub(crate) struct Flood {
 impl Flood {
     /// Keeps `connections` at `target`, from addresses that begin with `from` and go on for `addresses`.
     pub(crate) fn start(
-        target: SocketAddr,
+        target: &Target,
         fault: Fault,
         connections: u32,
         from: Ipv4Addr,
         addresses: u32,
     ) -> io::Result<Self> {
+        let hello = target.hello()?;
+        let faults = if hello.is_some() { &Fault::EACH[..] } else { &Fault::EACH[..Fault::WITHOUT_TLS] };
+        let hello = hello.unwrap_or_default();
         let (stop, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut river = River {
             poll: Poll::new()?,
-            target,
+            target: target.address,
             sources: (0..addresses).map(|number| Ipv4Addr::from_bits(from.to_bits() + number)).collect(),
             attackers: (0..connections as usize)
                 .map(|number| match fault {
-                    Fault::All => Attacker::new(Fault::EACH[number % Fault::EACH.len()], number),
-                    one => Attacker::new(one, number),
+                    Fault::All => Attacker::new(faults[number % faults.len()], number, &hello),
+                    one => Attacker::new(one, number, &hello),
                 })
                 .collect(),
             streams: (0..connections).map(|_| None).collect(),
