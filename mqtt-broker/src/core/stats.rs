@@ -92,8 +92,6 @@ counters! {
     LongProxy "clients/refused/long/proxy",
     /// Of these, connections whose handshake of TLS was too long.
     LongTls "clients/refused/long/tls",
-    /// Of these, connections whose opening handshake of WebSocket was too long.
-    LongUpgrade "clients/refused/long/upgrade",
     /// Of these, connections whose CONNECT came in too many bytes.
     LongConnect "clients/refused/long/connect",
     /// Of these, connections whose bytes were no CONNECT.

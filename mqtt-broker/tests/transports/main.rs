@@ -10,6 +10,7 @@ mod files;
 mod handshake;
 mod proxy;
 mod refusals;
+mod strangers;
 mod tls;
 #[cfg(unix)]
 mod unix;

@@ -90,7 +90,8 @@ impl Limit {
             Self::LateInAll => Counter::LateInAll,
             Self::Long(Stage::Proxy) => Counter::LongProxy,
             Self::Long(Stage::Tls) => Counter::LongTls,
-            Self::Long(Stage::Upgrade) => Counter::LongUpgrade,
+            // where an upgrade that is too long is refused with an answer
+            Self::Long(Stage::Upgrade) => Counter::WebSocketRequest,
             Self::Long(Stage::Connect) => Counter::LongConnect,
             Self::Rate => Counter::RefusedRate,
         }
