@@ -73,8 +73,11 @@ impl Refusal {
             Self::TooLarge => ("431 Request Header Fields Too Large", ""),
             Self::Method => ("405 Method Not Allowed", "Allow: GET\r\n"),
             Self::Path => ("404 Not Found", ""),
-            Self::NoUpgrade => ("426 Upgrade Required", "Upgrade: websocket\r\n"),
-            Self::Version => ("426 Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
+            Self::NoUpgrade => ("426 Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\n"),
+            Self::Version => (
+                "426 Upgrade Required",
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
+            ),
             Self::Origin => ("403 Forbidden", ""),
         }
     }
