@@ -32,19 +32,28 @@ impl IncomingAliases {
     /// [`DecodeErrorKind::TopicAliasUnknown`](Kind::TopicAliasUnknown) without a mapping.
     pub fn resolve<'a>(&'a mut self, publish: &mut PublishRef<'a>) -> Result<(), Kind> {
         let Some(alias) = publish.alias.take() else { return Ok(()) };
+        publish.message.topic = self.topic(alias, publish.message.topic)?;
+        Ok(())
+    }
+
+    /// The topic that `alias` and `topic` in one PUBLISH mean.
+    pub(crate) fn topic<'a>(
+        &'a mut self,
+        alias: NonZeroU16,
+        topic: TopicRef<'a>,
+    ) -> Result<TopicRef<'a>, Kind> {
         if alias.get() > self.maximum {
             return Err(Kind::TopicAliasAboveMaximum);
         }
         let index = usize::from(alias.get() - 1);
-        if !publish.message.topic.is_aliased() {
-            self.learn(index, publish.message.topic);
-            return Ok(());
+        if !topic.is_aliased() {
+            self.learn(index, topic);
+            return Ok(topic);
         }
         match self.topics.get(index) {
-            Some(Some(topic)) => publish.message.topic = TopicRef::checked(topic),
-            _ => return Err(Kind::TopicAliasUnknown),
+            Some(Some(topic)) => Ok(TopicRef::checked(topic)),
+            _ => Err(Kind::TopicAliasUnknown),
         }
-        Ok(())
     }
 
     fn learn(&mut self, index: usize, topic: TopicRef<'_>) {

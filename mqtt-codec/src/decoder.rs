@@ -6,7 +6,7 @@ use crate::compat::Compat;
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
 use crate::frame::{FixedHeader, Rules};
-use crate::packet::{PacketRef, PacketType, alias_offset, peek_version};
+use crate::packet::{PacketRef, PacketType, PublishRef, alias_offset, peek_version};
 use crate::version::{Role, Version};
 
 /// Reads the packets of one network connection, one side of it.
@@ -113,7 +113,9 @@ impl Decoder {
     }
 
     /// Reads a packet whose fixed header has been parsed; `frame` may end where the payload of a PUBLISH begins.
-    #[inline]
+    ///
+    /// Always inlined: a packet that comes out of a call is copied, as large as the largest packet is.
+    #[inline(always)]
     pub(crate) fn decode_frame<'a>(
         &'a mut self,
         header: FixedHeader,
@@ -122,33 +124,31 @@ impl Decoder {
         if header.packet_type == PacketType::Connect && !self.versioned {
             self.take_version(header, frame);
         }
-        // kept as a result: to take it apart would move the largest packet
-        let mut packet = PacketRef::decode_body(header, frame, &self.rules);
-        if let Ok(packet) = &packet
-            && (self.unusual || header.is_overlong())
-        {
-            self.look_again(header, packet, frame)?;
+        if self.unusual || header.is_overlong() {
+            self.look_closer(header, frame)?;
         }
-        if let Ok(PacketRef::Publish(publish)) = &mut packet
-            && publish.alias.is_some()
-        {
-            self.aliases.resolve(publish).map_err(|kind| alias_error(kind, &self.rules, frame))?;
+        if header.packet_type != PacketType::Publish {
+            return PacketRef::decode_body(header, frame, &self.rules);
         }
-        packet
+        let mut publish = PublishRef::decode(header, frame, &self.rules)?;
+        if let Some(alias) = publish.alias.take() {
+            let topic = self.aliases.topic(alias, publish.message.topic);
+            publish.message.topic = topic.map_err(|kind| alias_error(kind, &self.rules, frame))?;
+        }
+        Ok(PacketRef::Publish(publish))
     }
 
+    /// Reads a packet only to see which rule lets it through, and its characters.
+    ///
+    /// It is read again afterwards, so that the usual packet is made at once where the caller wants it.
     #[cold]
-    fn look_again(
-        &mut self,
-        header: FixedHeader,
-        packet: &PacketRef<'_>,
-        frame: &[u8],
-    ) -> Result<(), DecodeError> {
-        self.used.note(header, packet, body(header, frame), self.rules.version);
+    fn look_closer(&mut self, header: FixedHeader, frame: &[u8]) -> Result<(), DecodeError> {
+        let packet = PacketRef::decode_body(header, frame, &self.rules)?;
+        self.used.note(header, &packet, body(header, frame), self.rules.version);
         if self.rules.compat.control_characters {
             return Ok(());
         }
-        characters::check(packet, frame, self.rules.version)
+        characters::check(&packet, frame, self.rules.version)
     }
 
     #[cold]

@@ -212,6 +212,7 @@ mod packet;
 mod property;
 mod read;
 mod reason;
+mod scan;
 #[cfg(feature = "serde")]
 mod serialize;
 mod statement;

@@ -3,7 +3,8 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use crate::types::{InvalidText, any_byte, check_text};
+use crate::scan;
+use crate::types::{InvalidText, check_text};
 
 /// The first level of a Shared Subscription's filter, with its separator.
 const SHARE_PREFIX: &str = "$share/";
@@ -94,7 +95,7 @@ impl<'a> TopicFilterRef<'a> {
     /// The rule that `filter` breaks.
     pub fn new(filter: &'a str) -> Result<Self, InvalidTopicFilter> {
         check_text(filter)?;
-        check_filter(filter)?;
+        check_filter(filter.as_bytes())?;
         Ok(Self(filter))
     }
 
@@ -131,7 +132,7 @@ impl<'a> TopicFilterRef<'a> {
         if name.is_empty() || name.contains(['+', '#']) {
             return Err(InvalidTopicFilter::ShareName);
         }
-        check_filter(filter)?;
+        check_filter(filter.as_bytes())?;
         Ok(Some(Share { name, filter: Self(filter) }))
     }
 
@@ -259,32 +260,28 @@ pub(crate) fn check_topic(name: &str) -> Result<(), InvalidTopic> {
 }
 
 /// The rules of a Topic Filter beyond those of text.
-pub(crate) fn check_filter(filter: &str) -> Result<(), InvalidTopicFilter> {
+#[inline]
+pub(crate) fn check_filter(filter: &[u8]) -> Result<(), InvalidTopicFilter> {
     if filter.is_empty() {
         return Err(InvalidTopicFilter::Empty);
     }
-    if !has_wildcard(filter) {
-        return Ok(());
-    }
-    let mut before = None;
-    let mut bytes = filter.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        let after = bytes.peek();
+    scan::wildcards(filter, |place| {
+        let before = place.checked_sub(1).and_then(|before| filter.get(before));
+        let after = filter.get(place + 1);
         let alone = matches!(before, None | Some(b'/')) && matches!(after, None | Some(b'/'));
-        match byte {
+        match filter.get(place) {
             // [MQTT-4.7.1-1], in 3.1.1 [MQTT-4.7.1-2]
-            b'#' if !alone => return Err(InvalidTopicFilter::MultiLevelNotAlone),
-            b'#' if after.is_some() => return Err(InvalidTopicFilter::MultiLevelNotLast),
+            Some(b'#') if !alone => Err(InvalidTopicFilter::MultiLevelNotAlone),
+            Some(b'#') if after.is_some() => Err(InvalidTopicFilter::MultiLevelNotLast),
             // [MQTT-4.7.1-2], in 3.1.1 [MQTT-4.7.1-3]
-            b'+' if !alone => return Err(InvalidTopicFilter::SingleLevelNotAlone),
-            _ => before = Some(byte),
+            Some(b'+') if !alone => Err(InvalidTopicFilter::SingleLevelNotAlone),
+            _ => Ok(()),
         }
-    }
-    Ok(())
+    })
 }
 
 fn has_wildcard(text: &str) -> bool {
-    any_byte(text.as_bytes(), |byte| matches!(byte, b'+' | b'#'))
+    scan::has_wildcard(text.as_bytes())
 }
 
 /// Why a text is not a Topic Name.

@@ -5,6 +5,8 @@ use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 use core::ops::Deref;
 
+use crate::scan;
+
 /// Quality of Service: the promise for one message on one hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -132,18 +134,13 @@ impl Text {
     }
 }
 
-/// Whether one of `bytes` is wanted. Looks at all of them, many at once: texts of MQTT are short and well-formed.
-pub(crate) fn any_byte(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(false, |found, &byte| found | wanted(byte))
-}
-
 /// The rules of every UTF-8 Encoded String that `str` does not imply.
 pub(crate) fn check_text(text: &str) -> Result<(), InvalidText> {
     if text.len() > Text::MAX_LEN {
         return Err(InvalidText::TooLong);
     }
     // [MQTT-1.5.4-2]
-    if any_byte(text.as_bytes(), |byte| byte == 0) {
+    if scan::has_zero(text.as_bytes()) {
         return Err(InvalidText::NullCharacter);
     }
     Ok(())

@@ -136,29 +136,35 @@ impl Layout for Typed<'_, '_> {
 }
 
 /// Reads an acknowledgement. A body of 2 means Success, one of 3 has a reason code and no properties.
+#[inline]
 pub(super) fn parse(
     packet: PacketType,
     body: &[u8],
     version: Version,
 ) -> Result<AckRef<'_>, nom::Err<Fault>> {
     let (input, id) = read::packet_id(body)?;
-    let mut ack = AckRef::new(id, ReasonCode::Success);
     if !version.is_v5() {
         read::end(input)?;
-        return Ok(ack);
     }
     if input.is_empty() {
-        return Ok(ack);
+        return Ok(AckRef::new(id, ReasonCode::Success));
     }
+    let (reason, ReasonProperties { reason_string, user_properties }) = explained(packet, input)?;
+    Ok(AckRef { id, reason, reason_string, user_properties })
+}
+
+/// What follows the Packet Identifier.
+fn explained(
+    packet: PacketType,
+    input: &[u8],
+) -> Result<(ReasonCode, ReasonProperties<'_>), nom::Err<Fault>> {
     let (input, reason) = reason_code(packet, input)?;
-    ack.reason = reason;
-    if !input.is_empty() {
-        let (rest, properties) = parse_reason_properties(input)?;
-        read::end(rest)?;
-        ack.reason_string = properties.reason_string;
-        ack.user_properties = properties.user_properties;
+    if input.is_empty() {
+        return Ok((reason, ReasonProperties::default()));
     }
-    Ok(ack)
+    let (rest, properties) = parse_reason_properties(input)?;
+    read::end(rest)?;
+    Ok((reason, properties))
 }
 
 /// Reads a reason code that `packet` may carry.

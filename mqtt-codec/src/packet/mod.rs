@@ -160,7 +160,9 @@ impl<'a> PacketRef<'a> {
 
     /// Reads a packet whose fixed header has been parsed; `frame` is the whole packet. Does not look for characters
     /// that are refused only on demand.
-    #[inline]
+    ///
+    /// Acknowledgements are the small packets that come often, and do not pay for the large ones.
+    #[inline(always)]
     pub(crate) fn decode_body(
         header: FixedHeader,
         frame: &'a [u8],
@@ -169,27 +171,46 @@ impl<'a> PacketRef<'a> {
         let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
         let (packet_type, version) = (header.packet_type, rules.version);
         let error = |fault| locate(fault, packet_type, frame.len(), version);
-        match packet_type {
-            PacketType::Publish => {
-                publish::parse(header.flags, body, rules).map(Self::Publish).map_err(error)
+        Ok(match packet_type {
+            PacketType::PubAck => Self::PubAck(ack::parse(packet_type, body, version).map_err(error)?),
+            PacketType::PubRec => Self::PubRec(ack::parse(packet_type, body, version).map_err(error)?),
+            PacketType::PubRel => Self::PubRel(ack::parse(packet_type, body, version).map_err(error)?),
+            PacketType::PubComp => Self::PubComp(ack::parse(packet_type, body, version).map_err(error)?),
+            _ => return Self::parse_other(header, frame, body, rules),
+        })
+    }
+
+    #[inline(never)]
+    fn parse_other(
+        header: FixedHeader,
+        frame: &'a [u8],
+        body: &'a [u8],
+        rules: &Rules,
+    ) -> Result<Self, DecodeError> {
+        let (packet_type, version) = (header.packet_type, rules.version);
+        let error = |fault| locate(fault, packet_type, frame.len(), version);
+        Ok(match packet_type {
+            PacketType::Publish => Self::Publish(publish::parse(header.flags, body, rules).map_err(error)?),
+            PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
+                return Self::decode_body(header, frame, rules);
             }
-            PacketType::PubAck => ack::parse(packet_type, body, version).map(Self::PubAck).map_err(error),
-            PacketType::PubRec => ack::parse(packet_type, body, version).map(Self::PubRec).map_err(error),
-            PacketType::PubRel => ack::parse(packet_type, body, version).map(Self::PubRel).map_err(error),
-            PacketType::PubComp => ack::parse(packet_type, body, version).map(Self::PubComp).map_err(error),
-            PacketType::Connect => connect(header, frame, body, rules).map(Self::Connect),
-            PacketType::ConnAck => connack::parse(body, version).map(Self::ConnAck).map_err(error),
-            PacketType::Subscribe => subscribe::parse(body, version).map(Self::Subscribe).map_err(error),
-            PacketType::SubAck => suback::parse_suback(body, version).map(Self::SubAck).map_err(error),
-            PacketType::Unsubscribe => {
-                unsubscribe::parse(body, version).map(Self::Unsubscribe).map_err(error)
+            PacketType::Connect => Self::Connect(connect(header, frame, body, rules)?),
+            PacketType::ConnAck => Self::ConnAck(connack::parse(body, version).map_err(error)?),
+            PacketType::Subscribe => Self::Subscribe(subscribe::parse(body, version).map_err(error)?),
+            PacketType::SubAck => Self::SubAck(suback::parse_suback(body, version).map_err(error)?),
+            PacketType::Unsubscribe => Self::Unsubscribe(unsubscribe::parse(body, version).map_err(error)?),
+            PacketType::UnsubAck => Self::UnsubAck(suback::parse_unsuback(body, version).map_err(error)?),
+            PacketType::PingReq => {
+                read::end(body).map_err(error)?;
+                Self::PingReq
             }
-            PacketType::UnsubAck => suback::parse_unsuback(body, version).map(Self::UnsubAck).map_err(error),
-            PacketType::PingReq => read::end(body).map(|()| Self::PingReq).map_err(error),
-            PacketType::PingResp => read::end(body).map(|()| Self::PingResp).map_err(error),
-            PacketType::Disconnect => disconnect::parse(body, rules).map(Self::Disconnect).map_err(error),
-            PacketType::Auth => auth::parse(body).map(Self::Auth).map_err(error),
-        }
+            PacketType::PingResp => {
+                read::end(body).map_err(error)?;
+                Self::PingResp
+            }
+            PacketType::Disconnect => Self::Disconnect(disconnect::parse(body, rules).map_err(error)?),
+            PacketType::Auth => Self::Auth(auth::parse(body).map_err(error)?),
+        })
     }
 
     /// Appends the packet to `sink`.
@@ -264,8 +285,13 @@ impl Packet {
     ///
     /// # Errors
     /// Those of [`PacketRef::encode`].
+    #[inline]
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
-        self.view().encode(version, sink)
+        match self {
+            // the packet that is sent most, without a view of every kind of packet
+            Self::Publish(publish) => publish.view().encode(version, sink),
+            _ => self.view().encode(version, sink),
+        }
     }
 
     /// See [`PacketRef::encoded_len`].

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use super::message::Unstored;
-use super::{Message, MessagePropertiesRef, MessageRef, PacketType, Storage};
-use crate::error::{DecodeErrorKind as Kind, EncodeError};
+use super::{Message, MessagePropertiesRef, MessageRef, PacketType, Storage, locate};
+use crate::error::{DecodeError, DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::frame::{FixedHeader, Rules};
 use crate::list::List;
@@ -115,7 +115,15 @@ pub struct PublishRef<'a> {
     pub subscription_ids: List<'a, SubscriptionId>,
 }
 
-impl PublishRef<'_> {
+impl<'a> PublishRef<'a> {
+    /// Reads a PUBLISH whose fixed header has been parsed; `frame` may end where its payload begins.
+    #[inline(always)]
+    pub(crate) fn decode(header: FixedHeader, frame: &'a [u8], rules: &Rules) -> Result<Self, DecodeError> {
+        let body = frame.get(usize::from(header.header_len)..).unwrap_or_default();
+        parse(header.flags, body, rules)
+            .map_err(|fault| locate(fault, PacketType::Publish, frame.len(), rules.version))
+    }
+
     /// The packet with storage of its own; the payload is copied.
     pub fn to_publish(&self) -> Publish {
         self.own(Storage::Copied)
@@ -267,33 +275,35 @@ impl PropertySet for Properties<'_, '_> {
 }
 
 /// Reads the body of a PUBLISH.
+///
+/// The view is made of values alone and nobody is given a reference to it, so that it need not be in memory before
+/// it is complete.
+#[inline]
 pub(super) fn parse<'a>(flags: u8, body: &'a [u8], rules: &Rules) -> Result<PublishRef<'a>, nom::Err<Fault>> {
-    let (input, topic) =
-        if rules.version.is_v5() { read::topic_or_empty(body)? } else { read::topic(Field::Topic, body)? };
+    let v5 = rules.version.is_v5();
+    let (input, topic) = if v5 { read::topic_or_empty(body)? } else { read::topic(Field::Topic, body)? };
     let (input, delivery) = delivery(flags, input)?;
-    let mut publish = PublishRef {
-        message: MessageRef { topic, payload: &[], properties: MessagePropertiesRef::default() },
-        delivery,
-        retain: flags & 1 != 0,
-        expiry: None,
-        alias: None,
-        subscription_ids: List::EMPTY,
+    let (payload, block) = if v5 { property::block(input)? } else { (input, &[][..]) };
+    let properties = if block.is_empty() {
+        PublishProperties::default()
+    } else {
+        parse_properties(block, payload, rules.role)?
     };
-    if !rules.version.is_v5() {
-        publish.message.payload = input;
-        return Ok(publish);
-    }
-    let (payload, block) = property::block(input)?;
-    publish.message.payload = payload;
-    if !block.is_empty() {
-        parse_properties(&mut publish, block, payload, rules.role)?;
-    }
-    if topic.is_aliased() && publish.alias.is_none() {
+    let PublishProperties { message: properties, expiry, alias, subscription_ids } = properties;
+    if topic.is_aliased() && alias.is_none() {
         return fault(body, Field::Topic, Kind::Empty);
     }
-    Ok(publish)
+    Ok(PublishRef {
+        message: MessageRef { topic, payload, properties },
+        delivery,
+        retain: flags & 1 != 0,
+        expiry,
+        alias,
+        subscription_ids,
+    })
 }
 
+#[inline]
 fn delivery(flags: u8, input: &[u8]) -> read::Parsed<'_, Delivery> {
     let dup = flags & 0b1000 != 0;
     match QoS::from_wire(flags >> 1 & 0b11) {
@@ -310,31 +320,39 @@ fn delivery(flags: u8, input: &[u8]) -> read::Parsed<'_, Delivery> {
     }
 }
 
+/// The properties of a PUBLISH as they are read.
+#[derive(Default)]
+struct PublishProperties<'a> {
+    message: MessagePropertiesRef<'a>,
+    expiry: Option<Seconds>,
+    alias: Option<NonZeroU16>,
+    subscription_ids: List<'a, SubscriptionId>,
+}
+
 fn parse_properties<'a>(
-    publish: &mut PublishRef<'a>,
     block: &'a [u8],
     payload: &'a [u8],
     reader: Role,
-) -> Result<(), nom::Err<Fault>> {
-    property::read_all(block, payload, |property| match publish.message.properties.store(property, block) {
+) -> Result<PublishProperties<'a>, nom::Err<Fault>> {
+    let mut read = PublishProperties::default();
+    property::read_all(block, payload, |property| match read.message.store(property, block) {
         Ok(()) => Ok(()),
         Err(Unstored::Fault(kind, field)) => Err((kind, field)),
         Err(Unstored::Other(Property::MessageExpiry(seconds))) => {
-            once(&mut publish.expiry, seconds, Field::MessageExpiry)
+            once(&mut read.expiry, seconds, Field::MessageExpiry)
         }
-        Err(Unstored::Other(Property::TopicAlias(alias))) => {
-            once(&mut publish.alias, alias, Field::TopicAlias)
-        }
+        Err(Unstored::Other(Property::TopicAlias(alias))) => once(&mut read.alias, alias, Field::TopicAlias),
         // several are right, but only from a server [MQTT-3.3.4-6]
         Err(Unstored::Other(Property::SubscriptionId(_))) if reader == Role::Client => {
-            publish.subscription_ids = List::checked(block, Version::V5);
+            read.subscription_ids = List::checked(block, Version::V5);
             Ok(())
         }
         Err(Unstored::Other(Property::SubscriptionId(_))) => {
             Err((Kind::SubscriptionIdFromClient, Field::SubscriptionId))
         }
         Err(Unstored::Other(other)) => not_allowed(other),
-    })
+    })?;
+    Ok(read)
 }
 
 /// Where in `frame` the value of the Topic Alias of a PUBLISH lies; for errors that only a connection sees.

@@ -187,7 +187,7 @@ impl Layout for SubscribeRef<'_> {
             if !version.is_v5() && options != SubscriptionOptions::new(options.qos) {
                 sink.refuse(EncodeError::NotInVersion(Field::SubscriptionOptions));
             }
-            if options.no_local && is_shared(filter) {
+            if options.no_local && is_shared(filter.as_str().as_bytes()) {
                 sink.refuse(EncodeError::Combination(Field::SubscriptionOptions));
             }
             write::binary(sink, Field::TopicFilter, filter.as_str().as_bytes());
@@ -197,8 +197,8 @@ impl Layout for SubscribeRef<'_> {
 }
 
 /// Whether the filter asks for a Shared Subscription, be it well formed or not.
-fn is_shared(filter: TopicFilterRef<'_>) -> bool {
-    !matches!(filter.share(), Ok(None))
+fn is_shared(filter: &[u8]) -> bool {
+    filter.strip_prefix(b"$share").is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
 }
 
 /// Reads a SUBSCRIBE and checks every filter; the view reads them again when it is iterated over.
@@ -232,6 +232,7 @@ fn properties(input: &[u8]) -> Result<SubscribeProperties<'_>, nom::Err<Fault>> 
     Ok((rest, subscription_id, user_properties))
 }
 
+#[inline]
 fn subscription(input: &[u8], version: Version) -> Parsed<'_, ()> {
     let (at_options, filter) = read::filter(input)?;
     let (rest, byte) = read::u8(Field::SubscriptionOptions, at_options)?;
