@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use mqtt_codec::{Connect, Decoder, Text};
 use mqtt_session::Time;
 
-use super::connections::{Connection, Place};
+use super::connections::Place;
 use super::shard_loop::{Arrival, ShardLoop};
 use crate::core::{ConnectionId, Counter, Departure, NewConnection, Output, Refusal, RefusalReason, Verdict};
 
@@ -157,10 +157,9 @@ impl ShardLoop {
             let _ = connection.stream.finish(self.closing());
         }
         ignore(connection.stream.deregister(self.poll.registry()));
-        let Connection { stream, place, .. } = connection;
-        // whoever sees that the client is gone finds its place at the listener free
-        drop(stream);
-        if let Place::Client(slot) = place {
+        // whoever sees that the client is gone finds its places free, and whoever sees the end finds it counted
+        connection.stream.give_back_place();
+        if let Place::Client(slot) = connection.place {
             self.core.handle_closed(now, slot);
             self.settle(now);
         }

@@ -123,10 +123,17 @@ impl Served {
 #[derive(Debug)]
 pub(in crate::net) struct Place(Option<Arc<Served>>);
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(served) = &self.0 {
+impl Place {
+    /// Frees it before the connection itself is gone.
+    pub(in crate::net) fn give_back(&mut self) {
+        if let Some(served) = self.0.take() {
             served.connections.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }

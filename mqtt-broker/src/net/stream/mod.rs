@@ -51,7 +51,7 @@ pub(super) struct Stream {
     peer: Peer,
     layers: Option<Box<Layers>>,
     /// Its place among the connections of its listener.
-    _place: Place,
+    place: Place,
 }
 
 /// What came of a read.
@@ -76,7 +76,7 @@ pub(super) struct Spare {
 
 impl Stream {
     pub(super) const fn new(socket: Socket, peer: Peer, layers: Option<Box<Layers>>, place: Place) -> Self {
-        Self { socket, peer, layers, _place: place }
+        Self { socket, peer, layers, place }
     }
 
     /// Registers for both directions at once; readiness is reported when it changes, not while it lasts.
@@ -130,6 +130,11 @@ impl Stream {
     /// Whether the peer expects to be told of the end by more than the end of the socket.
     pub(super) const fn has_last_words(&self) -> bool {
         self.layers.is_some()
+    }
+
+    /// Frees its place among the connections of its listener. The peer sees no end yet.
+    pub(super) fn give_back_place(&mut self) {
+        self.place.give_back();
     }
 
     /// What the next bytes belong to.
