@@ -1,0 +1,86 @@
+//! Who a client is: what it shows, those who judge that, and what they answer.
+//!
+//! ```text
+//!  CONNECT ---> Attempt ---> Authenticator 1 ---> Authenticator 2 ---> ... ---> anonymous?
+//!                              | Admit, Refuse       | Admit, Refuse
+//!                              v                     v          Pass: the next is asked
+//! ```
+//!
+//! Authenticators are asked in order, on threads of their own and never on one that serves clients. The first that admits or
+//! refuses decides. If all pass, a client that shows nothing is let in where `allow_anonymous` says so; everybody else is
+//! refused, with the same answer as for a wrong password.
+
+mod attempt;
+mod exchange;
+
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use mqtt_codec::Text;
+
+pub use attempt::{Attempt, Secret};
+pub use exchange::{AuthStep, Exchange};
+
+/// The future of a judgement.
+pub type Judging<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Judges who a client is, by one kind of evidence.
+///
+/// It runs in a tokio runtime of the broker that serves no clients. It may wait there, but work that takes longer than some
+/// 100 microseconds without waiting (hashing a password) belongs into `tokio::task::spawn_blocking`, of which only as many
+/// run at once as `[auth] workers` says. What waits for it is a connection in the lobby, with a deadline: at its end, or when
+/// the client goes away, the future is dropped.
+pub trait Authenticator: Debug + Send + Sync {
+    /// What it is called in logs and counters: `password_file`, `jwt`.
+    fn name(&self) -> &str;
+
+    /// Judges what a client shows in CONNECT.
+    ///
+    /// It takes as long, and answers the same, for somebody whom it does not know as for a wrong password.
+    fn authenticate<'a>(&'a self, attempt: &'a Attempt) -> Judging<'a, Decision>;
+
+    /// Begins enhanced authentication (5.0) by the Authentication Method, for a CONNECT as for a re-authentication.
+    /// Default: none is known by this authenticator, and the next is asked.
+    fn exchange(&self, method: &str, attempt: &Attempt) -> Option<Box<dyn Exchange>> {
+        let _ = (method, attempt);
+        None
+    }
+}
+
+/// What an authenticator says of a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// This is who it is.
+    Admit(Identity),
+    /// It is not who it says, and nobody else needs to be asked.
+    Refuse(Refused),
+    /// There is nothing here to judge by, or nobody of that name is known: others may be asked.
+    Pass,
+}
+
+/// Why a client is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Unknown, or wrong credentials, which a client is never told apart: Bad User Name or Password, 0x86 (4 in 3.x).
+    Credentials,
+    /// Known, and not allowed to connect: Not authorized, 0x87 (5 in 3.x).
+    NotAuthorized,
+    /// An Authentication Method that nobody here speaks: Bad authentication method, 0x8C.
+    Method,
+    /// What has to be asked does not answer: Server unavailable, 0x88 (3 in 3.x).
+    Unavailable,
+}
+
+/// Who a client is, as far as permissions go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The name that permissions go by. None: anonymous.
+    pub user_name: Option<Text>,
+    /// Groups that the evidence itself names.
+    pub groups: Vec<Text>,
+    /// When the evidence ceases to hold: the connection ends then with Not authorized, unless it was renewed by
+    /// re-authentication.
+    pub expires: Option<SystemTime>,
+}
