@@ -112,7 +112,7 @@ fn packet(stream: &mut TcpStream) -> Vec<u8> {
 fn bad_options_are_refused_in_one_sentence() {
     for (arguments, sentence) in [
         (&["--lisen", "tcp://h"][..], "unexpected argument '--lisen' found (tip: "),
-        (&["house"], "unexpected argument 'house' found (see mqtt-broker --help)"),
+        (&["house"], "unrecognized subcommand 'house' (see mqtt-broker --help)"),
         (&["--shards", "0"], "invalid value '0' for '--shards <N>': 0 is not in 1..=65535"),
         (&["--shards", "many"], "invalid value 'many' for '--shards <N>': invalid digit found in string"),
         (&["--shards"], "a value is required for '--shards <N>' but none was supplied"),
@@ -165,7 +165,7 @@ fn bad_files_are_refused_in_one_sentence() {
 
     let path = file("unknown_key.toml", "shards = 1\n\n[limits]\nconections = 5\n");
     let path = path.to_str().expect("text");
-    for arguments in [&["--config", path][..], &["--config", path, "--check"]] {
+    for arguments in [&["--config", path][..], &["check", "--config", path]] {
         let refused = refused(arguments, 2);
         let sentence = format!("{path}, line 4: unknown field `conections`, expected one of `connections`, ");
         assert!(refused.starts_with(&sentence), "{refused}");
@@ -180,7 +180,7 @@ fn an_open_address_needs_a_decision() {
     let path = file("open.toml", "[[listener]]\naddress = 'tcp://0.0.0.0:0'");
     let path = path.to_str().expect("text");
     assert!(refused(&["--config", path], 2).starts_with(sentence));
-    assert_eq!(run(&["--config", path, "--allow-anonymous", "--check"]).0, Some(0));
+    assert_eq!(run(&["check", "--config", path, "--allow-anonymous"]).0, Some(0));
 }
 
 #[test]
@@ -203,11 +203,11 @@ fn a_foreign_address_is_told() {
 fn a_configuration_is_checked_without_serving_it() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/mqtt-broker.toml");
     let valid = "The configuration is valid and serves tcp://127.0.0.1:1883.\n".to_owned();
-    assert_eq!(run(&["--config", example, "--check"]), (Some(0), valid, String::new()));
+    assert_eq!(run(&["check", "--config", example]), (Some(0), valid, String::new()));
 
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("tcp://{}", other.local_addr().expect("an address"));
-    let (code, output, _) = run(&["--listen", &url, "--check"]);
+    let (code, output, _) = run(&["check", "--listen", &url]);
     assert_eq!(code, Some(0), "{output}");
 }
 

@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::failure::Failure;
-use self::options::Options;
+use self::options::{Command, Options, Settings};
 
 pub(crate) fn run() -> ExitCode {
     let options = match Options::read() {
@@ -34,17 +34,22 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
         say(&include_str!("../../mqtt-broker.toml").trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    let check = options.check;
-    let filter = options.filter();
-    let config = options.into_config()?;
-    log(filter);
-    if check {
-        Broker::builder().config(config.clone()).check()?;
-        say(&format_args!("The configuration is valid and serves {}.", urls(&config)));
-        return Ok(ExitCode::SUCCESS);
+    log(options.filter());
+    if let Some(command) = options.command {
+        return match command {
+            Command::Check(settings) => check(*settings),
+        };
     }
+    let config = options.settings.into_config()?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
     runtime.block_on(serve::serve(config))
+}
+
+fn check(settings: Settings) -> Result<ExitCode, Failure> {
+    let config = settings.into_config()?;
+    Broker::builder().config(config.clone()).check()?;
+    say(&format_args!("The configuration is valid and serves {}.", urls(&config)));
+    Ok(ExitCode::SUCCESS)
 }
 
 fn urls(config: &Config) -> String {

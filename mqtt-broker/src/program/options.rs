@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use mqtt_broker::config::{Config, Listener, quantity};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -14,8 +14,35 @@ use super::failure::Failure;
 /// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told, sessions
 /// and retained messages, which are kept in memory, are gone.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+
+    #[command(flatten)]
+    log: LogOptions,
+
+    /// Print every setting with its default and its reason, as a file to start from, and exit.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program can do besides serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say whether the broker would start with these settings, and exit.
+    ///
+    /// Reads the configuration and every file that it names, and opens no socket. A mistake is told with its line and
+    /// ends with exit code 2.
+    Check(Box<Settings>),
+}
+
+/// What is served, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
     /// Serve this address, for example tcp://HOST:PORT; may be repeated and adds to the file's listeners.
     ///
     /// tcp:// or mqtt:// (port 1883), tls:// or mqtts:// (8883), ws:// (80) and wss:// (443) with HOST:PORT, or
@@ -49,7 +76,11 @@ pub(crate) struct Options {
     /// Largest packet that clients may send, for example 65536, 64KiB or 1MiB. [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = packet_size)]
     max_packet_size: Option<u32>,
+}
 
+/// What is logged.
+#[derive(Debug, Args)]
+struct LogOptions {
     /// What to log, by level and module, for example info or mqtt_broker=debug. [default: warn]
     #[arg(long, value_name = "FILTER", conflicts_with = "verbose")]
     log: Option<Targets>,
@@ -57,14 +88,6 @@ pub(crate) struct Options {
     /// Log more: -v refused connections, -vv every client, -vvv everything.
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
-
-    /// Say whether the configuration is valid, and exit.
-    #[arg(long)]
-    pub(crate) check: bool,
-
-    /// Print every setting with its default and its reason, as a file to start from, and exit.
-    #[arg(long)]
-    pub(crate) print_config: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -81,10 +104,10 @@ Several addresses, among them a port that the system chooses:
 
 Write a configuration file with all settings, and look for mistakes in it before using it:
   mqtt-broker --print-config > mqtt-broker.toml
-  mqtt-broker --config mqtt-broker.toml --check
+  mqtt-broker check --config mqtt-broker.toml
 
 Exit codes:
-  0    stopped by Ctrl-C or SIGTERM, or has answered --check, --print-config, --help or --version
+  0    stopped by Ctrl-C or SIGTERM, or has answered check, --print-config, --help or --version
   1    the system refused something, for example a port in use
   2    a wrong option or configuration
   130  stopped at once by a second Ctrl-C";
@@ -95,15 +118,17 @@ impl Options {
     }
 
     pub(crate) fn filter(&self) -> Targets {
-        let level = match self.verbose {
+        let level = match self.log.verbose {
             0 => LevelFilter::WARN,
             1 => LevelFilter::INFO,
             2 => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,
         };
-        self.log.clone().unwrap_or_else(|| Targets::new().with_default(level))
+        self.log.log.clone().unwrap_or_else(|| Targets::new().with_default(level))
     }
+}
 
+impl Settings {
     /// The file with the options laid over it, checked.
     pub(crate) fn into_config(self) -> Result<Config, Failure> {
         let mut config = match &self.config {
@@ -149,7 +174,7 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Result<Config, Failure> {
         let arguments = ["mqtt-broker"].iter().chain(arguments);
-        Options::try_parse_from(arguments).expect("known options").into_config()
+        Options::try_parse_from(arguments).expect("known options").settings.into_config()
     }
 
     #[test]

@@ -14,10 +14,10 @@ fn refused(listener: Listener) -> String {
     runtime.block_on(Broker::builder().config(config).start()).err().expect("refused").to_string()
 }
 
-/// Exit code, standard output and standard error of the program with these arguments and `--check`.
+/// Exit code, standard output and standard error of `check` with these arguments.
 fn check(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
-    let done = command.args(arguments).arg("--check").output().expect("the program starts");
+    let done = command.arg("check").args(arguments).output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (done.status.code(), text(done.stdout), text(done.stderr))
 }
