@@ -99,6 +99,13 @@ impl ShardLoop {
         }
         self.answer(id);
         self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
+        if let Some(connection) = self.connections.get(id)
+            && connection.stream.has_ended()
+        {
+            // it came with CONNECT, and the socket says nothing of it here
+            connection.readable = true;
+            self.schedule(id);
+        }
     }
 
     /// Gives a connection to its client, or says why not.

@@ -73,6 +73,19 @@ fn a_client_that_closes_its_websocket_is_answered_and_its_will_published() {
 }
 
 #[test]
+fn a_close_that_comes_with_connect_is_answered_after_it() {
+    let broker = broker();
+    for version in ALL {
+        let mut client = open(&broker, version);
+        let connect = frame(BINARY, &wire::bytes(version, &clean(version, "c")));
+        client.send(&[connect, frame(CLOSE, &1000_u16.to_be_bytes())].concat());
+        client.expect(&connack(version, false));
+        client.expect_close(1000);
+    }
+    assert_eq!(broker.count(Counter::DisconnectedTransport), 3);
+}
+
+#[test]
 fn the_broker_closes_the_websocket_when_mqtt_is_over() {
     let broker = broker();
     for version in ALL {

@@ -1,10 +1,11 @@
 //! MQTT over TLS, once the handshake is over.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use mqtt_broker::core::Counter;
 use mqtt_codec::{Disconnect, Packet, QoS, Version};
-use rustls::HandshakeKind;
+use rustls::{HandshakeKind, StreamOwned};
 
 use crate::authority::Authority;
 use crate::peer::packets::{connect, connect_kept, publish};
@@ -115,6 +116,32 @@ fn the_end_of_a_connection_is_announced_in_tls() {
     broker.shut_down();
     assert!(matches!(last.next(), Packet::Disconnect(_)));
     assert_eq!(last.receive().expect("close_notify"), None);
+}
+
+#[test]
+fn an_end_that_is_announced_with_connect_is_seen() {
+    let authority = Authority::new();
+    let broker = start(1, |config| config.listeners = vec![authority.listener()]);
+    for version in [TLS_1_2, TLS_1_3] {
+        let config = Arc::new(config(&authority, version, None));
+        let mut client = SecureTcp::open(broker.address, &config);
+        let mut packet = Vec::new();
+        Packet::Connect(connect(Version::V5, "client")).encode(Version::V5, &mut packet).expect("a packet");
+        let StreamOwned { conn, sock } = &mut client.stream;
+        conn.complete_io(sock).expect("a handshake");
+        conn.writer().write_all(&packet).expect("memory");
+        conn.send_close_notify();
+        // one segment, so that one read brings both
+        let mut records = Vec::new();
+        while conn.wants_write() {
+            conn.write_tls(&mut records).expect("memory");
+        }
+        sock.write_all(&records).expect("a connection");
+        assert!(matches!(client.next(), Packet::ConnAck(_)));
+        assert_eq!(client.receive().expect("close_notify"), None);
+    }
+    assert_eq!(broker.handle.count(Counter::DisconnectedTransport), 2);
+    broker.shut_down();
 }
 
 #[test]

@@ -126,6 +126,11 @@ impl Layers {
         }
     }
 
+    /// Whether the end has come, which no event of the socket will say again.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some() || self.under.as_ref().is_some_and(|under| under.has_ended())
+    }
+
     pub(super) fn wants_write(&self) -> bool {
         let frames = self.websocket.as_ref().is_some_and(WebSocket::wants_write) && !self.has_failed();
         frames || self.under.as_ref().is_some_and(|under| under.wants_write())

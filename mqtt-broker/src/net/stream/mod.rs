@@ -108,6 +108,11 @@ impl Stream {
         self.layers.as_ref().is_some_and(|layers| layers.wants_write())
     }
 
+    /// Whether the peer has ended it in a layer: a read tells so although the socket may have nothing to be read.
+    pub(super) fn has_ended(&self) -> bool {
+        self.layers.as_ref().is_some_and(|layers| layers.has_ended())
+    }
+
     /// Writes what layers have to say, as far as the socket takes it.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.layers.as_mut().map_or(Ok(()), |layers| layers.flush(&mut self.socket))

@@ -22,6 +22,8 @@ pub(in crate::net) struct Under {
     /// Bytes of the socket that are not understood: less than one record.
     unread: Vec<u8>,
     unsent: Unsent,
+    /// Whether the peer has said in TLS that nothing more will come.
+    ended: bool,
     /// Whether nothing is understood any more.
     failed: bool,
 }
@@ -35,6 +37,9 @@ impl Under {
         peer: &mut Peer,
         buffer: &mut [u8],
     ) -> Result<Received, Failure> {
+        if self.ended {
+            return Ok(Received { end: true, ..Received::default() });
+        }
         let start = if self.tls.is_some() { buffer.len() / 2 } else { 0 };
         let (plain, raw) = buffer.split_at_mut(start);
         let (held, room) = raw.split_at_mut(self.unread.len().min(raw.len()));
@@ -74,6 +79,7 @@ impl Under {
                 let opened = tls.open(raw, plain, self.unsent.buffer())?;
                 received.len = opened.len;
                 received.end |= opened.end;
+                self.ended |= opened.end;
                 Ok(start + opened.consumed)
             }
             None => {
@@ -149,6 +155,11 @@ impl Under {
     /// Whether more may be taken: it would pile up before a peer that does not read.
     pub(super) const fn has_room(&self) -> bool {
         !self.unsent.is_blocked() && !self.failed
+    }
+
+    /// Whether the end has come that a read tells.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
     }
 
     pub(super) const fn has_failed(&self) -> bool {
