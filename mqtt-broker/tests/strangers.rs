@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use mqtt_broker::config::{Config, Listener};
+use mqtt_broker::config::{Config, Listener, StageLimits};
 use mqtt_broker::core::Counter;
 use mqtt_codec::{Packet, Version};
 use peer::packets::connect;
@@ -76,6 +76,32 @@ fn a_connect_that_comes_byte_by_byte_is_not_waited_for() {
     }
     assert_eq!(broker.handle.count(Counter::LateConnect), 1);
     assert_eq!(broker.handle.count(Counter::ClientsRefused), 1);
+    broker.shut_down();
+}
+
+#[test]
+fn a_listener_may_be_stricter_than_the_others() {
+    let (broker, mut client) = strict(|config| {
+        (config.lobby.connect_timeout, config.lobby.timeout) = (NEVER, NEVER);
+        let lobby =
+            StageLimits { timeout: Some(SHORT), connect_packet_size: Some(1_000), ..StageLimits::default() };
+        config.listeners.push(Listener { lobby, ..Listener::from(LOOPBACK) });
+    });
+    let strict = broker.handle.addresses()[1];
+    let mut patient = open_from(2, broker.address);
+    patient.write_all(&endless_connect()).unwrap();
+    assert!(is_ended(&mut open_from(2, strict)));
+    assert_eq!(broker.handle.count(Counter::LateInAll), 1);
+    let mut large = open_from(2, strict);
+    large.write_all(&endless_connect()[..5]).unwrap();
+    assert!(is_ended(&mut large));
+    assert_eq!(broker.handle.count(Counter::RefusedMalformed), 1);
+    assert!(is_served(open_from(2, strict), "small"));
+    client.ping();
+    // the others are as before
+    patient.write_all(&[0]).unwrap();
+    client.ping();
+    assert_eq!(broker.handle.count(Counter::ClientsRefused), 2);
     broker.shut_down();
 }
 

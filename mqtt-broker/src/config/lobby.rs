@@ -65,6 +65,29 @@ pub struct LobbyLimits {
     pub exempt: Vec<Network>,
 }
 
+/// Limits of [`LobbyLimits`] that are others at one listener: of those that its own strangers meet one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StageLimits {
+    /// See [`LobbyLimits::timeout`].
+    pub timeout: Option<Duration>,
+    /// See [`LobbyLimits::proxy_timeout`].
+    pub proxy_timeout: Option<Duration>,
+    /// See [`LobbyLimits::proxy_bytes`].
+    pub proxy_bytes: Option<usize>,
+    /// See [`LobbyLimits::tls_timeout`].
+    pub tls_timeout: Option<Duration>,
+    /// See [`LobbyLimits::tls_bytes`].
+    pub tls_bytes: Option<usize>,
+    /// See [`LobbyLimits::upgrade_timeout`].
+    pub upgrade_timeout: Option<Duration>,
+    /// See [`LobbyLimits::upgrade_bytes`].
+    pub upgrade_bytes: Option<usize>,
+    /// See [`LobbyLimits::connect_timeout`].
+    pub connect_timeout: Option<Duration>,
+    /// See [`LobbyLimits::connect_packet_size`].
+    pub connect_packet_size: Option<u32>,
+}
+
 impl Default for LobbyLimits {
     fn default() -> Self {
         let loopback = [std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()];
@@ -96,15 +119,38 @@ impl Default for LobbyLimits {
 }
 
 impl LobbyLimits {
+    /// The same with what is others at one listener.
+    #[must_use]
+    pub fn with(&self, stages: &StageLimits) -> Self {
+        Self {
+            timeout: stages.timeout.unwrap_or(self.timeout),
+            proxy_timeout: stages.proxy_timeout.unwrap_or(self.proxy_timeout),
+            proxy_bytes: stages.proxy_bytes.unwrap_or(self.proxy_bytes),
+            tls_timeout: stages.tls_timeout.unwrap_or(self.tls_timeout),
+            tls_bytes: stages.tls_bytes.unwrap_or(self.tls_bytes),
+            upgrade_timeout: stages.upgrade_timeout.unwrap_or(self.upgrade_timeout),
+            upgrade_bytes: stages.upgrade_bytes.unwrap_or(self.upgrade_bytes),
+            connect_timeout: stages.connect_timeout.unwrap_or(self.connect_timeout),
+            connect_packet_size: stages.connect_packet_size.unwrap_or(self.connect_packet_size),
+            ..self.clone()
+        }
+    }
+
     /// Names of limits that are 0 although every client needs one of what they limit.
-    pub(super) fn that_serve_nobody(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn that_serve_nobody(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let some = |time: Duration| usize::from(!time.is_zero());
         let needed = [
             ("lobby.half_open", self.half_open),
             ("lobby.half_open_per_address", self.half_open_per_address),
             ("lobby.bytes", self.bytes),
+            ("lobby.timeout", some(self.timeout)),
+            ("lobby.proxy_timeout", some(self.proxy_timeout)),
             ("lobby.proxy_bytes", self.proxy_bytes),
+            ("lobby.tls_timeout", some(self.tls_timeout)),
             ("lobby.tls_bytes", self.tls_bytes),
+            ("lobby.upgrade_timeout", some(self.upgrade_timeout)),
             ("lobby.upgrade_bytes", self.upgrade_bytes),
+            ("lobby.connect_timeout", some(self.connect_timeout)),
             ("lobby.connect_packet_size", self.connect_packet_size as usize),
             ("lobby.rate", self.rate as usize),
             ("lobby.burst", self.burst as usize),

@@ -19,7 +19,7 @@ use thiserror::Error;
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
-pub use lobby::LobbyLimits;
+pub use lobby::{LobbyLimits, StageLimits};
 pub use network::{Network, NetworkError};
 pub use transport::{TcpSettings, TlsSettings, TlsVersion};
 
@@ -198,6 +198,11 @@ mod tests {
         refused("lobby.half_open", |config| config.lobby.half_open = 0);
         refused("lobby.half_open_per_address", |config| config.lobby.half_open_per_address = 0);
         refused("lobby.bytes", |config| config.lobby.bytes = 0);
+        refused("lobby.timeout", |config| config.lobby.timeout = Duration::ZERO);
+        refused("lobby.proxy_timeout", |config| config.lobby.proxy_timeout = Duration::ZERO);
+        refused("lobby.tls_timeout", |config| config.lobby.tls_timeout = Duration::ZERO);
+        refused("lobby.upgrade_timeout", |config| config.lobby.upgrade_timeout = Duration::ZERO);
+        refused("lobby.connect_timeout", |config| config.lobby.connect_timeout = Duration::ZERO);
         refused("lobby.proxy_bytes", |config| config.lobby.proxy_bytes = 0);
         refused("lobby.tls_bytes", |config| config.lobby.tls_bytes = 0);
         refused("lobby.upgrade_bytes", |config| config.lobby.upgrade_bytes = 0);

@@ -1,8 +1,11 @@
 //! The connections of one shard, from accept to close.
 
+use std::sync::Arc;
+
 use mio::Token;
 use mqtt_session::Time;
 
+use super::listen::Served;
 use super::stream::Stream;
 use crate::core::{ConnectionId, Lobby, Output, Slot, Visit};
 
@@ -42,6 +45,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Stranger {
     pub(super) lobby: Lobby,
+    /// Through what it came, whose limits it has.
+    pub(super) served: Arc<Served>,
     pub(super) visit: Visit,
     /// The deadline that the timers hold for it.
     pub(super) armed: Option<Time>,

@@ -119,9 +119,9 @@ impl ShardLoop {
                 return self.keep_out(now, peer, &failure);
             }
         };
-        let limits = &self.shared.hub.config().lobby;
+        let limits = served.lobby();
         let visit = Visit::new(now, guest, stream.stage(), limits);
-        let stranger = Stranger { lobby: Lobby::new(limits), visit, armed: None };
+        let stranger = Stranger { lobby: Lobby::new(limits), served: Arc::clone(served), visit, armed: None };
         let (id, token) = self.connections.insert(stream, Place::Lobby(Box::new(stranger)));
         self.wait_for(now, id);
         let Some(connection) = self.connections.get(id) else { return };

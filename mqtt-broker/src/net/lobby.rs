@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use mqtt_codec::{Connect, Decoder, Text};
 use mqtt_session::Time;
 
-use super::connections::Place;
+use super::connections::{Place, Stranger};
 use super::shard_loop::{Arrival, ShardLoop};
 use crate::core::{ConnectionId, Counter, Departure, NewConnection, Output, Refusal, RefusalReason, Verdict};
 
@@ -34,11 +34,9 @@ impl ShardLoop {
     pub(super) fn note_progress(&mut self, now: Time, id: ConnectionId, bytes: usize) {
         let Some(connection) = self.connections.get(id) else { return };
         let (stage, layers) = (connection.stream.stage(), connection.stream.held());
-        let Some(stranger) = connection.stranger() else { return };
-        let hub = &self.shared.hub;
-        let held = layers + stranger.lobby.held();
-        let noted = stranger.visit.note_read(now, stage, bytes, &hub.config().lobby);
-        match noted.and_then(|()| stranger.visit.hold(held, hub.lobby_bytes())) {
+        let Some(Stranger { lobby, served, visit, .. }) = connection.stranger() else { return };
+        let noted = visit.note_read(now, stage, bytes, served.lobby());
+        match noted.and_then(|()| visit.hold(layers + lobby.held(), self.shared.hub.lobby_bytes())) {
             Ok(()) => self.arm(id),
             Err(limit) => self.turn_away(now, id, limit),
         }

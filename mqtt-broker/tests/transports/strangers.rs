@@ -66,6 +66,15 @@ fn a_handshake_that_does_not_go_on_is_not_waited_for() {
 }
 
 #[test]
+fn a_listener_may_wait_less_for_a_handshake() {
+    let authority = Authority::new();
+    let broker = patient(&authority, |config| config.listeners[0].lobby.tls_timeout = Some(SHORT));
+    expect_end(open(&broker));
+    assert_eq!(broker.handle.count(Counter::LateTls), 1);
+    broker.shut_down();
+}
+
+#[test]
 fn a_client_with_tls_and_without_connect_is_late_with_connect() {
     let authority = Authority::new();
     let broker = patient(&authority, |config| config.lobby.connect_timeout = SHORT);

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::de::{self, Deserialize, Deserializer};
 
-use crate::config::{ClientCertificate, Listener, Network};
+use super::lobby::StageTable;
+use crate::config::{ClientCertificate, Listener, Network, StageLimits};
 
 /// A table as it is written; [`Listener`] has the meaning of each setting.
 #[derive(serde::Deserialize)]
@@ -26,6 +27,8 @@ struct Table {
     #[serde(default, deserialize_with = "networks")]
     trusted_proxies: Vec<Network>,
     connections: Option<usize>,
+    #[serde(default, with = "StageTable")]
+    lobby: StageLimits,
     #[serde(default, deserialize_with = "permissions")]
     permissions: Option<u32>,
 }
@@ -51,6 +54,7 @@ fn listener<E: de::Error>(table: Table) -> Result<Listener, E> {
         proxy_protocol: table.proxy_protocol,
         trusted_proxies: table.trusted_proxies,
         connections: table.connections,
+        lobby: table.lobby,
         permissions: table.permissions,
     })
 }

@@ -1,11 +1,11 @@
-//! The table `[lobby]`.
+//! The table `[lobby]`, and the part of it that a listener may have.
 
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
 
 use super::{duration, size};
-use crate::config::{LobbyLimits, Network};
+use crate::config::{LobbyLimits, Network, StageLimits};
 
 #[derive(serde::Deserialize)]
 #[serde(remote = "LobbyLimits", default = "LobbyLimits::default", deny_unknown_fields)]
@@ -46,6 +46,37 @@ pub(super) struct LobbyTable {
     ipv6_prefix: u8,
     #[serde(deserialize_with = "networks")]
     exempt: Vec<Network>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(remote = "StageLimits", default = "StageLimits::default", deny_unknown_fields)]
+pub(super) struct StageTable {
+    #[serde(deserialize_with = "some_duration")]
+    timeout: Option<Duration>,
+    #[serde(deserialize_with = "some_duration")]
+    proxy_timeout: Option<Duration>,
+    #[serde(deserialize_with = "some_size")]
+    proxy_bytes: Option<usize>,
+    #[serde(deserialize_with = "some_duration")]
+    tls_timeout: Option<Duration>,
+    #[serde(deserialize_with = "some_size")]
+    tls_bytes: Option<usize>,
+    #[serde(deserialize_with = "some_duration")]
+    upgrade_timeout: Option<Duration>,
+    #[serde(deserialize_with = "some_size")]
+    upgrade_bytes: Option<usize>,
+    #[serde(deserialize_with = "some_duration")]
+    connect_timeout: Option<Duration>,
+    #[serde(deserialize_with = "some_size")]
+    connect_packet_size: Option<u32>,
+}
+
+fn some_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    duration(input).map(Some)
+}
+
+fn some_size<'de, D: Deserializer<'de>, T: TryFrom<u64>>(input: D) -> Result<Option<T>, D::Error> {
+    size(input).map(Some)
 }
 
 fn networks<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Network>, D::Error> {

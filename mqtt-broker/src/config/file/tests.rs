@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Address, ClientCertificate, ConfigError};
+use crate::config::{Address, ClientCertificate, ConfigError, StageLimits};
 
 const EXAMPLE: &str = include_str!("../../../mqtt-broker.toml");
 
@@ -108,6 +108,14 @@ fn a_listener_table_says_what_holds_there() {
         proxy_protocol = true
         trusted_proxies = ['10.0.0.0/8', '::1']
         connections = 5
+        lobby = { timeout = 9, proxy_timeout = '1s', proxy_bytes = 200, tls_timeout = '2s', tls_bytes = '8KiB' }
+        [[listener]]
+        address = 'ws://127.0.0.1:2'
+        [listener.lobby]
+        upgrade_timeout = '3s'
+        upgrade_bytes = '1KiB'
+        connect_timeout = '4s'
+        connect_packet_size = '16KiB'
         [[listener]]
         address = 'unix:///run/s'
         permissions = 0o600
@@ -115,7 +123,7 @@ fn a_listener_table_says_what_holds_there() {
         address = 'unix:///run/t'
         permissions = '0660'";
     let config: Config = text.parse().expect("a configuration");
-    let [wss, unix, text] = &config.listeners[..] else { panic!("three listeners") };
+    let [wss, ws, unix, text] = &config.listeners[..] else { panic!("four listeners") };
     let expected = Listener {
         certificate: Some("/a.pem".into()),
         key: Some("/b.pem".into()),
@@ -127,9 +135,25 @@ fn a_listener_table_says_what_holds_there() {
         proxy_protocol: true,
         trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network"), "::1".parse().expect("a network")],
         connections: Some(5),
+        lobby: StageLimits {
+            timeout: Some(Duration::from_secs(9)),
+            proxy_timeout: Some(Duration::from_secs(1)),
+            proxy_bytes: Some(200),
+            tls_timeout: Some(Duration::from_secs(2)),
+            tls_bytes: Some(8 << 10),
+            ..StageLimits::default()
+        },
         ..Listener::new(Address::Wss("127.0.0.1:1".parse().expect("an address")))
     };
     assert_eq!(*wss, expected);
+    let stages = StageLimits {
+        upgrade_timeout: Some(Duration::from_secs(3)),
+        upgrade_bytes: Some(1 << 10),
+        connect_timeout: Some(Duration::from_secs(4)),
+        connect_packet_size: Some(16 << 10),
+        ..StageLimits::default()
+    };
+    assert_eq!(ws.lobby, stages);
     assert_eq!((unix.permissions, text.permissions), (Some(0o600), Some(0o660)));
 }
 
@@ -150,6 +174,10 @@ fn settings_of_a_listener_that_do_not_fit_are_told() {
         ("tcp://127.0.0.1'\nproxy_protocol = true", "proxy_protocol lets in only proxies that are trusted"),
         ("tcp://127.0.0.1'\ntrusted_proxies = ['::1']", "trusted_proxies is set, but proxy_protocol is not"),
         ("tcp://127.0.0.1'\nconnections = 0", "connections is 0, so nobody could connect"),
+        ("tcp://127.0.0.1'\nlobby.timeout = 0", "lobby.timeout is 0, so nobody could connect"),
+        ("tcp://127.0.0.1'\nlobby.tls_bytes = 9", "lobby.tls_bytes belongs to tls:// and wss:// listeners"),
+        ("tcp://127.0.0.1'\nlobby.upgrade_timeout = 9", "lobby.upgrade_timeout belongs to ws:// and wss://"),
+        ("tcp://127.0.0.1'\nlobby.proxy_bytes = 9", "lobby.proxy_bytes is set, but proxy_protocol is not"),
         ("unix:///s'\npermissions = 660", "permissions are mode bits up to 0o777"),
         (
             "tls://127.0.0.1'\ncertificate = 'c'\nkey = 'k'\nclient_certificate = 'required'",

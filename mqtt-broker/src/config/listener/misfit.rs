@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::{ClientCertificate, Listener};
+use crate::config::LobbyLimits;
 
 /// Why a listener cannot be as it is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -49,16 +50,20 @@ pub enum Misfit {
     )]
     NoProxies,
     /// Proxies without the PROXY protocol.
-    #[error(
-        "trusted_proxies is set, but proxy_protocol is not: set it to true, or leave out trusted_proxies"
-    )]
-    ProxiesUnused,
+    #[error("{option} is set, but proxy_protocol is not: set it to true, or leave out {option}")]
+    ProxiesUnused {
+        /// What is set.
+        option: &'static str,
+    },
     /// The path is no path.
     #[error("path has to begin with / and to have neither spaces nor ? or #, for example \"/mqtt\"")]
     Path,
     /// Nobody could connect.
-    #[error("connections is 0, so nobody could connect: set 1 or more, or leave it out")]
-    Zero,
+    #[error("{option} is 0, so nobody could connect: set 1 or more, or leave it out")]
+    Zero {
+        /// What is set.
+        option: &'static str,
+    },
     /// Mode bits that no file has.
     #[error("permissions are mode bits up to 0o777: write for example 0o660 or \"660\"")]
     Permissions,
@@ -85,8 +90,15 @@ impl Listener {
             ("client_ca", self.client_ca.is_some()),
             ("client_crl", self.client_crl.is_some()),
             ("client_certificate", self.client_certificate.is_some()),
+            ("lobby.tls_timeout", self.lobby.tls_timeout.is_some()),
+            ("lobby.tls_bytes", self.lobby.tls_bytes.is_some()),
         ];
-        let websocket = [("path", self.path.is_some()), ("origins", !self.origins.is_empty())];
+        let websocket = [
+            ("path", self.path.is_some()),
+            ("origins", !self.origins.is_empty()),
+            ("lobby.upgrade_timeout", self.lobby.upgrade_timeout.is_some()),
+            ("lobby.upgrade_bytes", self.lobby.upgrade_bytes.is_some()),
+        ];
         let unix = [("permissions", self.permissions.is_some())];
         let groups = [
             (address.has_tls(), &tls[..], "tls:// and wss://"),
@@ -128,11 +140,22 @@ impl Listener {
         // who can open a unix socket is a matter of its permissions
         let needs_proxies = self.proxy_protocol && self.address.socket().is_some();
         let is_path = |path: &str| path.starts_with('/') && !path.contains(['?', '#', ' ']);
+        let of_proxies = [
+            ("trusted_proxies", !self.trusted_proxies.is_empty()),
+            ("lobby.proxy_timeout", self.lobby.proxy_timeout.is_some()),
+            ("lobby.proxy_bytes", self.lobby.proxy_bytes.is_some()),
+        ];
+        if let Some((option, _)) = of_proxies.iter().find(|(_, is_set)| *is_set && !self.proxy_protocol) {
+            return Some(Misfit::ProxiesUnused { option });
+        }
+        // the defaults have no limit that serves nobody
+        if let Some(option) = LobbyLimits::default().with(&self.lobby).that_serve_nobody().next() {
+            return Some(Misfit::Zero { option });
+        }
         let misfits = [
             (needs_proxies && self.trusted_proxies.is_empty(), Misfit::NoProxies),
-            (!self.proxy_protocol && !self.trusted_proxies.is_empty(), Misfit::ProxiesUnused),
             (self.path.as_deref().is_some_and(|path| !is_path(path)), Misfit::Path),
-            (self.connections == Some(0), Misfit::Zero),
+            (self.connections == Some(0), Misfit::Zero { option: "connections" }),
             (self.permissions.is_some_and(|mode| mode > 0o777), Misfit::Permissions),
         ];
         misfits.into_iter().find(|(is_so, _)| *is_so).map(|(_, misfit)| misfit)

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::Network;
+use super::{Network, StageLimits};
 
 pub use address::{Address, ListenError};
 pub use misfit::Misfit;
@@ -39,6 +39,8 @@ pub struct Listener {
     pub trusted_proxies: Vec<Network>,
     /// Connections at once through this listener. Default: as many as `limits.connections`.
     pub connections: Option<usize>,
+    /// What its strangers may take, where that is other than in [`LobbyLimits`](super::LobbyLimits).
+    pub lobby: StageLimits,
     /// Who on the machine may connect to a unix socket, as mode bits of its file. Default 0o660: owner and group.
     pub permissions: Option<u32>,
 }
@@ -65,7 +67,7 @@ impl Listener {
     pub const PERMISSIONS: u32 = 0o660;
 
     /// A listener with defaults.
-    pub const fn new(address: Address) -> Self {
+    pub fn new(address: Address) -> Self {
         Self {
             address,
             certificate: None,
@@ -78,6 +80,7 @@ impl Listener {
             proxy_protocol: false,
             trusted_proxies: Vec::new(),
             connections: None,
+            lobby: StageLimits::default(),
             permissions: None,
         }
     }

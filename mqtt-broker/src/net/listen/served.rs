@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::broker::StartError;
 use super::super::stream::{Failure, Layers, Peer, Under};
-use crate::config::{Address, Config, Listener};
+use crate::config::{Address, Config, Listener, LobbyLimits};
 use crate::net::proxy::ProxyFailure;
 
 #[cfg(feature = "tls")]
@@ -18,6 +18,7 @@ use crate::net::websocket::{Door, WebSocket};
 #[derive(Debug)]
 pub(in crate::net) struct Served {
     listener: Listener,
+    lobby: LobbyLimits,
     #[cfg(feature = "tls")]
     tls: Option<Arc<ServerConfig>>,
     #[cfg(feature = "websocket")]
@@ -27,6 +28,7 @@ pub(in crate::net) struct Served {
 
 impl Served {
     pub(in crate::net) fn new(listener: &Listener, config: &Config) -> Result<Self, StartError> {
+        let lobby = config.lobby.with(&listener.lobby);
         #[cfg(feature = "tls")]
         let tls = if listener.address.has_tls() {
             let refused =
@@ -41,13 +43,12 @@ impl Served {
                 path: listener.path.clone().unwrap_or_else(|| Listener::PATH.to_owned()),
                 // as people copy them from an address bar
                 origins: listener.origins.iter().map(|origin| origin.trim_end_matches('/').into()).collect(),
-                request_bytes: config.lobby.upgrade_bytes,
+                request_bytes: lobby.upgrade_bytes,
             })
         });
-        #[cfg(not(any(feature = "tls", feature = "websocket")))]
-        let _ = config;
         Ok(Self {
             listener: listener.clone(),
+            lobby,
             #[cfg(feature = "tls")]
             tls,
             #[cfg(feature = "websocket")]
@@ -60,6 +61,11 @@ impl Served {
     pub(super) fn at(mut self, address: Address) -> Self {
         self.listener.address = address;
         self
+    }
+
+    /// What its strangers may take.
+    pub(in crate::net) const fn lobby(&self) -> &LobbyLimits {
+        &self.lobby
     }
 
     /// Whether connections are those of proxies, which name the client first.
