@@ -12,6 +12,7 @@ use mqtt_session::Time;
 
 use super::connections::{Place, Stranger};
 use super::listen::Served;
+use super::seldom::Seldom;
 use super::shard_loop::ShardLoop;
 use super::stream::{Peer, Socket, Stream};
 use crate::core::{ConnectionId, Counter, Departure, Guest, Limit, Lobby, Stage, Timers, Visit};
@@ -39,6 +40,8 @@ pub(super) struct Door {
     pub(super) accept_at: Option<Time>,
     /// Whether listeners may have connections.
     pub(super) accept: bool,
+    /// Lines about accepting that had to pause.
+    failure_log: Seldom,
 }
 
 impl Door {
@@ -89,8 +92,11 @@ impl ShardLoop {
                 Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "accept"),
                 Err(error) if is_out_of_files(&error) && self.has_waited(now) && self.evict(now) => {}
                 Err(error) => {
-                    let advice = if is_out_of_files(&error) { "; raise the limit of open files" } else { "" };
-                    tracing::warn!(%error, "no connection can be accepted{advice}");
+                    if let Some(unsaid) = self.door.failure_log.speak(now) {
+                        let advice =
+                            if is_out_of_files(&error) { "; raise the limit of open files" } else { "" };
+                        tracing::warn!(%error, unsaid, "no connection can be accepted{advice}");
+                    }
                     self.door.accept_at = Some(now.after(ACCEPT_PAUSE));
                     return false;
                 }

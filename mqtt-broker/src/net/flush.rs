@@ -111,9 +111,6 @@ impl ShardLoop {
 /// Writes until the output is empty or the socket takes no more; how many bytes that were.
 fn write_all(stream: &mut Stream, output: &mut Output, spare: &mut Spare) -> io::Result<usize> {
     let mut total = 0;
-    if output.is_empty() {
-        stream.flush()?;
-    }
     while !output.is_empty() {
         match output.write_to(&mut stream.writer(spare)) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -122,6 +119,10 @@ fn write_all(stream: &mut Stream, output: &mut Output, spare: &mut Spare) -> io:
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+    if output.is_empty() {
+        // what had to wait for the end of a frame, too: the socket may take it now, and would not say so again
+        stream.flush()?;
     }
     Ok(total)
 }

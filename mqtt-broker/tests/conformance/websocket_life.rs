@@ -53,6 +53,35 @@ fn a_client_that_only_pings_and_never_reads_gets_little_and_is_still_heard() {
 }
 
 #[test]
+fn a_ping_amid_a_frame_that_waits_for_its_reader_is_answered_behind_it() {
+    let broker = broker();
+    let packet = publish("large", 1_000_000);
+    // somewhere here the sockets hold all frames but the end of the last
+    for messages in 1..=6 {
+        let mut reader = client(&broker, V5, "reader");
+        reader.send_packets("82: 0001 [] <large> 00");
+        reader.expect("90: 0001 [] 00");
+        let mut sender = client(&broker, V5, "sender");
+        sender.send_packets("82: 0001 [] <heard> 00");
+        sender.expect("90: 0001 [] 00");
+        for _ in 0..messages {
+            sender.send(&frame(BINARY, &packet));
+        }
+        sender.send_packets("C0:");
+        sender.expect("D0:");
+        reader.send(&frame(PING, b"still there"));
+        reader.send_packets("30: <heard> [] 'x'");
+        sender.expect("30: <heard> [] 'x'");
+        for _ in 0..messages {
+            assert!(reader.packet() == packet, "{messages}");
+        }
+        if reader.pongs.is_empty() {
+            assert_eq!(reader.frame(), (PONG, b"still there".to_vec()), "{messages}");
+        }
+    }
+}
+
+#[test]
 fn a_client_that_closes_its_websocket_is_answered_and_its_will_published() {
     let broker = broker();
     for version in ALL {
