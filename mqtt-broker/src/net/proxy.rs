@@ -11,6 +11,10 @@ const TEXT: usize = 107;
 const BINARY: usize = 4 << 10;
 /// What version 1 begins with.
 const GREETING: &[u8] = b"PROXY ";
+/// What version 2 begins with.
+const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// Version 2 and the command LOCAL: the proxy speaks for itself, whatever the addresses say.
+const LOCAL: u8 = 0x20;
 
 /// Why a connection of a listener with the PROXY protocol is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -45,14 +49,47 @@ pub fn read(bytes: &[u8]) -> Result<Option<Header>, ProxyFailure> {
         return Err(ProxyFailure::Malformed);
     }
     let limit = if is_text { TEXT } else { BINARY };
+    let announced = announced(bytes);
+    match announced {
+        Some((_, len)) if len > limit => return Err(ProxyFailure::Malformed),
+        Some((LOCAL, len)) if len > bytes.len() => return Ok(None),
+        Some((LOCAL, len)) => return Ok(Some(Header { len, client: None })),
+        _ => {}
+    }
+    let is_whole = announced.is_some_and(|(_, len)| len <= bytes.len()) || is_text && bytes.contains(&b'\n');
     let options = ParseConfig { include_tlvs: false, ..ParseConfig::default() };
     match ProxyHeader::parse(bytes, options) {
         Ok((header, len)) if len <= limit => {
-            Ok(Some(Header { len, client: header.proxied_address().map(|address| address.source) }))
+            let client = header.proxied_address().map(|address| address.source);
+            let text = bytes.get(..len).filter(|_| is_text && client.is_some());
+            if text.is_none_or(has_plain_ports) {
+                Ok(Some(Header { len, client }))
+            } else {
+                Err(ProxyFailure::Malformed)
+            }
         }
-        Err(Error::BufferTooShort) if bytes.len() < limit => Ok(None),
+        Err(Error::BufferTooShort) if bytes.len() < limit && !is_whole => Ok(None),
         _ => Err(ProxyFailure::Malformed),
     }
+}
+
+/// The command of a header of version 2, and how long that says it is.
+fn announced(bytes: &[u8]) -> Option<(u8, usize)> {
+    match bytes.strip_prefix(SIGNATURE)? {
+        [command, _, high, low, ..] => {
+            let rest = usize::from(u16::from_be_bytes([*high, *low]));
+            Some((*command, SIGNATURE.len() + 4 + rest))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the two ports of version 1 are digits alone, without zeros before them.
+fn has_plain_ports(text: &[u8]) -> bool {
+    let ports = text.trim_ascii_end().rsplit(|&byte| byte == b' ').take(2);
+    ports
+        .into_iter()
+        .all(|port| port.iter().all(u8::is_ascii_digit) && (port.len() == 1 || port.first() != Some(&b'0')))
 }
 
 #[cfg(test)]
@@ -71,6 +108,10 @@ mod tests {
             (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", None),
             (V2, address("192.0.2.7:4660")),
             (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", None),
+            // of a proxy's own connection everything else is passed over
+            (b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x02xx", None),
+            (b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x0c\xc0\0\x02\x07\x7f\0\0\x01\x12\x34\x07\x5b", None),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\x02xx", None),
         ] {
             for cut in 0..header.len() {
                 assert_eq!(read(&header[..cut]), Ok(None), "{cut}");
@@ -84,7 +125,7 @@ mod tests {
     fn what_is_no_header_is_refused_before_it_ends() {
         let endless = [b"PROXY TCP4 ", &b"1".repeat(TEXT)[..]].concat();
         let unknown = [b"PROXY UNKNOWN ", &b"1".repeat(TEXT)[..], b"\r\n"].concat();
-        let long = [&V2[..14], b"\xff\xff", &[0; BINARY]].concat();
+        let long = [&V2[..14], b"\xff\xff"].concat();
         for bytes in [
             &b"\x10\x0d\0\x04MQTT"[..],
             b"\x16\x03\x01",
@@ -92,8 +133,13 @@ mod tests {
             b"PROXYxTCP4 192.0.2.7 127.0.0.1 4660 1883\r\n",
             b"PROXY TCP4 2001:db8::7 ::1 4660 1883\r\n",
             b"PROXY TCP4 192.0.2.7 127.0.0.1 4660 99999\r\n",
+            b"PROXY TCP4 192.0.2.7 127.0.0.1 04660 1883\r\n",
+            b"PROXY TCP4 192.0.2.7 127.0.0.1 4660 +1883\r\n",
+            b"PROXY TCP4 192.0.2.7 127.0.0.1 4660 1883\n",
             b"PROXY TCP5 192.0.2.7 127.0.0.1 4660 1883\r\n",
             b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0",
+            // IPv4 where IPv6 was announced, and nothing more to come
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x0c\xc0\0\x02\x07\x7f\0\0\x01\x12\x34\x07\x5b",
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x04\xc0\0\x02\x07\x10\x0d\0\x04MQTT",
             &endless,
             &unknown,
