@@ -122,7 +122,9 @@ impl ShardLoop {
         match connection.place {
             Place::Lobby(_) => {
                 self.count(Counter::ClientsRefused);
-                self.depart(now, id, Departure::Failed);
+                // that a peer closes is its right, in a layer as well
+                let blame = if failure.counter().is_some() { Departure::Failed } else { Departure::Gone };
+                self.depart(now, id, blame);
             }
             Place::Client(slot) => self.core.handle_closed(now, slot),
             Place::Arriving => {}

@@ -148,3 +148,29 @@ fn an_upgrade_has_a_time_and_a_size() {
     assert_eq!(broker.handle.count(Counter::WebSocketRequest), 1);
     broker.shut_down();
 }
+
+#[cfg(feature = "websocket")]
+#[test]
+fn a_stranger_that_closes_its_websocket_has_not_failed() {
+    let authority = Authority::new();
+    let broker = patient(&authority, |config| {
+        config.listeners = vec!["ws://127.0.0.1:0".parse().unwrap()];
+        config.lobby.exempt = Vec::new();
+        config.lobby.failures = 0;
+        (config.lobby.delay, config.lobby.delay_maximum) = (NEVER, NEVER);
+    });
+    for _ in 0..2 {
+        let mut stream = open(&broker);
+        let request =
+            b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+            Sec-WebSocket-Protocol: mqtt\r\n\r\n";
+        // a close frame with status 1000, under a mask of zeros
+        stream.write_all(&[request, &b"\x88\x82\0\0\0\0\x03\xe8"[..]].concat()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.ends_with(b"\r\n\r\n\x88\x02\x03\xe8"), "{}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(broker.handle.count(Counter::RefusedDelay), 0);
+    broker.shut_down();
+}
