@@ -53,6 +53,13 @@ impl Program {
         program
     }
 
+    /// The next line on standard output.
+    fn read_line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("text");
+        line
+    }
+
     fn address(&self) -> SocketAddr {
         let (_, rest) = self.line.split_once("tcp://").expect("a URL");
         rest.split([',', ';']).next().expect("a part").parse().expect("an address")
@@ -291,4 +298,38 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(stream.read(&mut [0]).expect("closed"), 0);
     program.signal(Signal::INT);
     assert_eq!(program.end().0, Some(130));
+}
+
+#[test]
+fn a_hangup_makes_it_read_its_configuration_again() {
+    let path = file("reload.toml", "[session]\nmaximum_packet_size = 1000");
+    let path = path.to_str().expect("text").to_owned();
+    let mut program = Program::serving(&["--config", &path, "--listen", "tcp://127.0.0.1:0"]);
+    let mut before = program.connect(CONNECT);
+    assert_eq!(packet(&mut before), [0x20, 2, 0, 0]);
+    let size = |program: &Program| {
+        let accepted = packet(&mut program.connect(CONNECT_V5));
+        let at = accepted.iter().position(|&byte| byte == 0x27).expect("Maximum Packet Size");
+        u32::from_be_bytes(accepted[at + 1..at + 5].try_into().expect("four bytes"))
+    };
+    assert_eq!(size(&program), 1_000);
+
+    fs::write(&path, "shards = 2\n[session]\nmaximum_packet_size = 2000").expect("written");
+    program.signal(Signal::HUP);
+    let waits = "Reloaded the configuration and its files; what waits for the next start: shards\n";
+    assert_eq!(program.read_line(), waits);
+    assert_eq!(size(&program), 2_000);
+
+    fs::write(&path, "\n[session]\nmaximum_packet_size = 'much'").expect("written");
+    program.signal(Signal::HUP);
+    let mut errors = BufReader::new(program.child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    errors.read_line(&mut line).expect("text");
+    assert!(line.contains("not reloaded, everything stays as it was: "), "{line}");
+    assert!(line.contains("line 3"), "{line}");
+    assert_eq!(size(&program), 2_000);
+
+    // no other reason to go: the client of before is served all the while
+    before.write_all(&[0xC0, 0]).expect("sent");
+    assert_eq!(packet(&mut before), [0xD0, 0]);
 }

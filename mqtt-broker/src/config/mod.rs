@@ -7,6 +7,7 @@ mod lobby;
 mod network;
 #[cfg(feature = "net")]
 pub mod quantity;
+mod renewed;
 mod transport;
 
 use std::num::NonZeroU16;

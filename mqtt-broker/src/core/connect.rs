@@ -35,6 +35,7 @@ impl ShardCore {
         if let Some(old) = self.clients.find(&connect.client_id) {
             self.take_over(now, old);
         }
+        // not what the shard has seen of it: the client may have waited for a reload
         let config = self.hub.config();
         // looked up again: taking over may have ended the session
         let slot = match self.clients.find(&connect.client_id) {
@@ -123,7 +124,7 @@ impl ShardCore {
                 }
                 Some(_) => {}
                 None => {
-                    let stalled = client.stalled_at(self.hub.config().limits.stall);
+                    let stalled = client.stalled_at(self.config.limits.stall);
                     self.timers.arm(slot.0, client.session.poll_timeout(), &mut client.armed);
                     self.timers.arm(slot.0, stalled, &mut client.armed);
                     break;

@@ -10,6 +10,7 @@ use mqtt_session::Time;
 use super::local::is_local;
 use super::mail::{Mail, Mailbox};
 use super::router::{Generations, Retained, SessionKey, Subscriptions};
+use super::settings::Settings;
 use super::stats::{Counter, Counters};
 use super::strangers::{Budget, Strangers};
 use super::sweep::Sweep;
@@ -31,7 +32,7 @@ pub struct RetainedMessage {
 /// Locks are held for one lookup or one change, never while bytes are read or written. Where two are
 /// held, that of the subscriptions comes first.
 pub struct Hub {
-    config: Config,
+    settings: Settings,
     /// Shards on which clients live.
     homes: u16,
     seed: u64,
@@ -77,13 +78,24 @@ impl Hub {
             lobby_bytes: Budget::new(config.lobby.bytes),
             maximum: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
-            config,
+            settings: Settings::new(config),
         }
     }
 
-    /// The configuration of the broker.
-    pub const fn config(&self) -> &Config {
-        &self.config
+    /// The configuration of the broker as it is now; see [`Hub::reload`].
+    pub fn config(&self) -> Arc<Config> {
+        self.settings.config()
+    }
+
+    /// Replaces the configuration: at once for strangers and whoever connects, from its next turn on in each shard. What
+    /// [`Config::renewed`] names as fixed is only read when the broker starts.
+    pub fn reload(&self, config: Config) {
+        self.strangers().set_limits(config.lobby.clone());
+        self.lobby_bytes.set_limit(config.lobby.bytes);
+        self.settings.replace(config);
+        for mailbox in &self.mailboxes {
+            mailbox.post(&mut vec![Mail::Reload]);
+        }
     }
 
     pub(super) const fn seed(&self) -> u64 {
@@ -141,7 +153,7 @@ impl Hub {
 
     /// A limit of zero would let nobody send.
     fn mailbox_limit(&self) -> usize {
-        self.config.limits.mailbox.max(1)
+        self.settings.mailbox().max(1)
     }
 
     pub(super) fn take_mail(&self, shard: u16, empty: Vec<Mail>) -> Vec<Mail> {
@@ -209,7 +221,7 @@ impl Hub {
 
     /// Takes a place among the connections; false if all are taken.
     pub fn take_connection(&self) -> bool {
-        let free = self.connections.fetch_add(1, Ordering::Relaxed) < self.config.limits.connections;
+        let free = self.connections.fetch_add(1, Ordering::Relaxed) < self.settings.connections();
         if !free {
             self.give_connection();
         }

@@ -40,6 +40,8 @@ pub enum Mail {
     },
     /// The end of a subscription of the embedding program.
     Unsubscribe(LocalId),
+    /// The configuration was replaced.
+    Reload,
     /// The broker stops: every client is told, every connection flushed and closed.
     Shutdown,
 }
@@ -63,7 +65,7 @@ impl Mail {
                 1 + ((forwarded.message.bytes() + size_of_val(forwarded.targets.as_slice())) >> 10)
             }
             Self::Publish { message, .. } => 1 + (message.bytes() >> 10),
-            Self::Subscribe { .. } | Self::Unsubscribe(_) | Self::Shutdown => 1,
+            Self::Subscribe { .. } | Self::Unsubscribe(_) | Self::Reload | Self::Shutdown => 1,
         }
     }
 }

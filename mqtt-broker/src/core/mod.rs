@@ -24,6 +24,7 @@ mod output;
 mod publish;
 mod replay;
 pub mod router;
+mod settings;
 mod shard;
 mod stats;
 mod store;

@@ -33,7 +33,7 @@ impl ShardCore {
                 let mut scratch = std::mem::take(&mut self.work.scratch);
                 let mut outbound = Outbound::new(publish, expires, &mut scratch);
                 let matched = self.publish(now, Some(key), &mut outbound);
-                if receipt.is_some() && self.hub.config().session.store {
+                if receipt.is_some() && self.config.session.store {
                     let (message, qos, retain) = (outbound.share(), outbound.qos, outbound.retain);
                     wait = self.store_record(slot, |seq| Record::Message { seq, message, qos, retain });
                 }
@@ -59,7 +59,7 @@ impl ShardCore {
             return Some(ReasonCode::NotAuthorized);
         }
         let levels = topic.bytes().filter(|byte| *byte == b'/').count() + 1;
-        (levels > self.hub.config().limits.topic_levels).then_some(ReasonCode::TopicNameInvalid)
+        (levels > self.config.limits.topic_levels).then_some(ReasonCode::TopicNameInvalid)
     }
 
     /// Sets the retained message first, then routes: who subscribes in between gets the message either way.
@@ -78,7 +78,7 @@ impl ShardCore {
             return;
         }
         let kept = RetainedMessage { message: message.share(), qos: message.qos, expires: message.expires };
-        let limits = &self.hub.config().limits;
+        let limits = &self.config.limits;
         let mut retained = self.hub.change_retained();
         let bytes = kept.message.bytes();
         let fits = match retained.get(topic) {

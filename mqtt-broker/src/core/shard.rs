@@ -15,6 +15,7 @@ use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
 use super::store::{MemoryStore, Store};
 use super::timers::Timers;
+use crate::config::Config;
 
 /// A client of the shard, as the driver names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +71,8 @@ const POOLED_CAPACITY: usize = 256 << 10;
 pub struct ShardCore {
     pub(super) shard: u16,
     pub(super) hub: Arc<Hub>,
+    /// What the shard has seen of the hub's.
+    pub(super) config: Arc<Config>,
     pub(super) clients: Clients,
     pub(super) locals: Locals,
     pub(super) cache: MatchCache<Box<[Target]>>,
@@ -119,9 +122,10 @@ impl Work {
 impl ShardCore {
     /// Shard number `shard` of the broker that `hub` belongs to.
     pub fn new(shard: u16, hub: Arc<Hub>) -> Self {
+        let config = hub.config();
         let limits = CacheLimits {
-            entries: hub.config().limits.match_cache,
-            bytes: hub.config().limits.match_cache.saturating_mul(CACHED_BYTES),
+            entries: config.limits.match_cache,
+            bytes: config.limits.match_cache.saturating_mul(CACHED_BYTES),
         };
         let seed = hub.seed();
         let work = Work { outboxes: (0..hub.shards()).map(|_| Vec::new()).collect(), ..Work::default() };
@@ -133,10 +137,21 @@ impl ShardCore {
             timers: Timers::default(),
             work,
             mail: Vec::new(),
-            sys: super::sys::Sys::new(shard, &hub),
+            sys: super::sys::Sys::new(shard, config.sys_interval),
             store: Box::new(MemoryStore::default()),
+            config,
             hub,
         }
+    }
+
+    /// The configuration, as the shard has seen it last.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Looks at the configuration anew.
+    pub(super) fn handle_reload(&mut self) {
+        self.config = self.hub.config();
     }
 
     /// What all shards share.
@@ -159,7 +174,7 @@ impl ShardCore {
             }
             client.armed = None;
             client.session.handle_timeout(now);
-            if client.stalled_at(self.hub.config().limits.stall).is_some_and(|at| at <= now) {
+            if client.stalled_at(self.config.limits.stall).is_some_and(|at| at <= now) {
                 client.session.handle_stalled();
             }
             self.handle_session(now, slot);

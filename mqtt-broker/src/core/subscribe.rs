@@ -10,6 +10,7 @@ use super::router::{Granted, SessionKey};
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
 use super::store::Record;
+use crate::config::Limits;
 
 impl ShardCore {
     /// Subscribes filter by filter, in order, answers once, then begins to send retained messages.
@@ -24,7 +25,7 @@ impl ShardCore {
                 retain_as_published: options.retain_as_published,
                 subscription_id: subscribe.subscription_id,
             };
-            let (reason, existed) = subscribe_one(&self.hub, client, filter, granted);
+            let (reason, existed) = subscribe_one(&self.hub, &self.config.limits, client, filter, granted);
             reasons.push(reason);
             if reason.is_error() {
                 self.hub.counters(self.shard).add(Counter::SubscriptionsRefused, 1);
@@ -79,11 +80,11 @@ impl ShardCore {
 /// Subscribes one filter: the code for SUBACK, and whether the session had the subscription before.
 fn subscribe_one(
     hub: &Hub,
+    limits: &Limits,
     client: &mut Client,
     filter: TopicFilterRef<'_>,
     granted: Granted,
 ) -> (ReasonCode, bool) {
-    let limits = &hub.config().limits;
     if filter.share().is_err() {
         return (ReasonCode::TopicFilterInvalid, false);
     }

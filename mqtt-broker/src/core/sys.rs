@@ -6,7 +6,6 @@ use std::time::Duration;
 use mqtt_codec::{Message, QoS, Topic};
 use mqtt_session::Time;
 
-use super::hub::Hub;
 use super::shard::ShardCore;
 use super::stats::Counter;
 
@@ -17,8 +16,7 @@ pub(super) struct Sys {
 }
 
 impl Sys {
-    pub(super) fn new(shard: u16, hub: &Hub) -> Self {
-        let interval = hub.config().sys_interval;
+    pub(super) fn new(shard: u16, interval: Duration) -> Self {
         let next = (shard == 0 && !interval.is_zero()).then_some(Time::ZERO);
         Self { interval, next }
     }

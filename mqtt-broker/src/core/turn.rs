@@ -73,7 +73,7 @@ impl ShardCore {
         let throttled = link.throttled;
         // what waits for something else than room, such as an acknowledgement, is not looked at again and again
         let starved = has_room && std::mem::take(&mut link.starved);
-        let stalled = client.stalled_at(self.hub.config().limits.stall);
+        let stalled = client.stalled_at(self.config.limits.stall);
         self.timers.arm(slot.0, stalled, &mut client.armed);
         if !has_room {
             return;
@@ -102,6 +102,7 @@ impl ShardCore {
                     ready();
                 }
                 Mail::Unsubscribe(id) => self.unsubscribe_local(id),
+                Mail::Reload => self.handle_reload(),
                 Mail::Shutdown => self.handle_shutdown(now),
             }
         }

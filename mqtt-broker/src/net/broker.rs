@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::handle::BrokerHandle;
 #[cfg(feature = "tls")]
 use super::listen::TlsError;
-use super::listen::{Opened, Served};
+use super::listen::{Entrance, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
 use crate::config::{Address, Config, ConfigError, Listener};
 use crate::core::Hub;
@@ -102,8 +102,9 @@ impl BrokerBuilder {
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
-        let shared = Arc::new(Shared { hub, arrivals, start: Instant::now() });
-        let shards = make_shards(&shared, opened).map_err(StartError::Shard)?;
+        let (entrances, served): (Vec<_>, Vec<_>) = opened.into_iter().map(Opened::into_entrance).unzip();
+        let shared = Arc::new(Shared { hub, arrivals, served: served.into(), start: Instant::now() });
+        let shards = make_shards(&shared, entrances).map_err(StartError::Shard)?;
         let mut ends = Vec::new();
         for shard in shards {
             match spawn(shard) {
@@ -119,12 +120,11 @@ impl BrokerBuilder {
 }
 
 /// The shards of clients, and the lobby if there is anything to listen at.
-fn make_shards(shared: &Arc<Shared>, opened: Vec<Opened>) -> io::Result<Vec<ShardLoop>> {
+fn make_shards(shared: &Arc<Shared>, entrances: Vec<Entrance>) -> io::Result<Vec<ShardLoop>> {
     let homes = 0..shared.hub.lobby();
     let homes = homes.map(|shard| ShardLoop::new(Arc::clone(shared), shard, Vec::new()));
     let mut shards = homes.collect::<io::Result<Vec<_>>>()?;
-    if !opened.is_empty() {
-        let entrances = opened.into_iter().map(Opened::into_entrance).collect();
+    if !entrances.is_empty() {
         shards.push(ShardLoop::new(Arc::clone(shared), shared.hub.lobby(), entrances)?);
     }
     Ok(shards)

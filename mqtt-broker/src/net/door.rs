@@ -82,10 +82,13 @@ impl ShardLoop {
             return false;
         }
         for _ in 0..VISITS {
-            let Some(listener) = self.listeners.get(index) else { return false };
+            let (Some(listener), Some(served)) = (self.listeners.get(index), self.shared.served.get(index))
+            else {
+                return false;
+            };
             match listener.accept() {
                 Ok((socket, peer)) => {
-                    let served = Arc::clone(listener.served());
+                    let served = served.now();
                     self.admit(now, socket, peer, &served);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,

@@ -100,7 +100,7 @@ impl ShardLoop {
         if nothing_to_say {
             return self.drop_connection(now, id);
         }
-        self.linger_deadlines.push(now.after(self.shared.hub.config().limits.linger), id);
+        self.linger_deadlines.push(now.after(self.core.config().limits.linger), id);
         if connection.readable || connection.read_closed {
             self.schedule(id);
         }

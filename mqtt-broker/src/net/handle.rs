@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use mqtt_codec::{Message, QoS, Seconds, TopicFilter};
@@ -25,6 +25,8 @@ pub struct BrokerHandle {
     addresses: Vec<SocketAddr>,
     ends: Vec<oneshot::Receiver<io::Result<()>>>,
     next_id: AtomicU64,
+    /// Held while the configuration is replaced: one after the other, and the last one holds.
+    pub(super) reloading: Mutex<()>,
 }
 
 /// Too much mail waits for the broker: try again later.
@@ -39,10 +41,14 @@ impl BrokerHandle {
         ends: Vec<oneshot::Receiver<io::Result<()>>>,
     ) -> Self {
         let addresses = listeners.iter().filter_map(|listener| listener.address.socket()).collect();
-        Self { shared, listeners, addresses, ends, next_id: AtomicU64::new(0) }
+        Self { shared, listeners, addresses, ends, next_id: AtomicU64::new(0), reloading: Mutex::default() }
     }
 
-    /// The listeners of the broker, with the ports that the system chose.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The listeners with which the broker started, with the ports that the system chose.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }

@@ -9,6 +9,7 @@ mod listen;
 mod lobby;
 pub mod proxy;
 mod reading;
+mod reload;
 mod seldom;
 mod shard_loop;
 mod stream;

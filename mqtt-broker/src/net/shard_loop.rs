@@ -10,7 +10,7 @@ use mqtt_session::Time;
 
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
 use super::door::Door;
-use super::listen::Entrance;
+use super::listen::{Entrance, Renewable};
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
 use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) hub: Arc<Hub>,
     /// Connections that move, by the shard that they move to; `None` once that has ended.
     pub(super) arrivals: Box<[Mutex<Option<Vec<Arrival>>>]>,
+    /// What the connections of each listener have in common.
+    pub(super) served: Box<[Renewable]>,
     pub(super) start: Instant,
 }
 
@@ -199,7 +201,7 @@ impl ShardLoop {
             return false;
         }
         if self.stop_at.is_none() {
-            self.stop_at = Some(now.after(self.shared.hub.config().limits.linger));
+            self.stop_at = Some(now.after(self.core.config().limits.linger));
             self.listeners.clear();
             self.connections.strangers().into_iter().for_each(|id| self.drop_connection(now, id));
         }

@@ -40,13 +40,12 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
             Command::Check(settings) => check(*settings),
         };
     }
-    let config = options.settings.into_config()?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
-    runtime.block_on(serve::serve(config))
+    runtime.block_on(serve::serve(options.settings))
 }
 
 fn check(settings: Settings) -> Result<ExitCode, Failure> {
-    let config = settings.into_config()?;
+    let config = settings.config()?;
     Broker::builder().config(config.clone()).check()?;
     say(&format_args!("The configuration is valid and serves {}.", urls(&config)));
     Ok(ExitCode::SUCCESS)

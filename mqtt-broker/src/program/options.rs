@@ -12,7 +12,8 @@ use super::failure::Failure;
 ///
 /// Without arguments it serves tcp://127.0.0.1:1883, which only programs on this machine reach. It prints one line
 /// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told, sessions
-/// and retained messages, which are kept in memory, are gone.
+/// and retained messages, which are kept in memory, are gone. SIGHUP makes it read its configuration and the files
+/// named there again, while connections stay.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
@@ -130,12 +131,15 @@ impl Options {
 
 impl Settings {
     /// The file with the options laid over it, checked.
-    pub(crate) fn into_config(self) -> Result<Config, Failure> {
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
         let mut config = match &self.config {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
-        for mut listener in self.listen {
+        for mut listener in self.listen.iter().cloned() {
             if listener.address.has_tls() {
                 listener.certificate.clone_from(&self.certificate);
                 listener.key.clone_from(&self.key);
@@ -174,7 +178,7 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Result<Config, Failure> {
         let arguments = ["mqtt-broker"].iter().chain(arguments);
-        Options::try_parse_from(arguments).expect("known options").settings.into_config()
+        Options::try_parse_from(arguments).expect("known options").settings.config()
     }
 
     #[test]

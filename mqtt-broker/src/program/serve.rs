@@ -3,25 +3,45 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
-use mqtt_broker::Broker;
-use mqtt_broker::config::{Address, Config, Listener};
+use mqtt_broker::config::{Address, Listener};
+use mqtt_broker::{Broker, BrokerHandle};
 
 use super::failure::Failure;
-use super::signals::Signals;
+use super::options::Settings;
+use super::signals::{Signals, Wish};
 
 /// Runs until a signal. A second one during the clean end is taken at its word.
-pub(super) async fn serve(config: Config) -> Result<ExitCode, Failure> {
+pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
+    let config = settings.config()?;
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
     let mut handle = Broker::builder().config(config).start().await?;
     super::say(&greeting(handle.listeners()));
-    tokio::select! {
-        () = signals.next() => {}
-        end = handle.ended() => return end.map(|()| ExitCode::SUCCESS).map_err(Failure::Ended),
+    loop {
+        tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::Stop => break,
+                Wish::Reload => reload(&handle, &settings),
+            },
+            end = handle.ended() => return end.map(|()| ExitCode::SUCCESS).map_err(Failure::Ended),
+        }
     }
     tokio::select! {
         () = handle.shutdown() => Ok(ExitCode::SUCCESS),
-        () = signals.next() => std::process::exit(130),
+        () = signals.stop() => std::process::exit(130),
+    }
+}
+
+/// Reads the configuration again; with a mistake in it the broker goes on as it was.
+fn reload(handle: &BrokerHandle, settings: &Settings) {
+    let reloaded = settings.config().and_then(|config| Ok(handle.reload(config)?));
+    match reloaded {
+        Ok(waiting) if waiting.is_empty() => super::say(&"Reloaded the configuration and its files"),
+        Ok(waiting) => super::say(&format_args!(
+            "Reloaded the configuration and its files; what waits for the next start: {}",
+            waiting.join(", ")
+        )),
+        Err(failure) => tracing::error!("not reloaded, everything stays as it was: {failure}"),
     }
 }
 

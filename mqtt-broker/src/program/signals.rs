@@ -1,4 +1,4 @@
-//! The wish of the system or of a person that the program ends.
+//! What the system or a person wants of the program.
 
 use std::io;
 
@@ -7,12 +7,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{CtrlC, ctrl_c};
 
-/// Ctrl-C, and SIGTERM where there is such a thing.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Ctrl-C or SIGTERM.
+    Stop,
+    /// SIGHUP: the configuration is to be read again.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
+    Reload,
+}
+
+/// Ctrl-C, and SIGTERM and SIGHUP where there is such a thing.
 pub(super) struct Signals {
     #[cfg(unix)]
     interrupt: Signal,
     #[cfg(unix)]
     terminate: Signal,
+    #[cfg(unix)]
+    hangup: Signal,
     #[cfg(windows)]
     interrupt: CtrlC,
 }
@@ -25,18 +37,29 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             #[cfg(unix)]
             terminate: signal(SignalKind::terminate())?,
+            #[cfg(unix)]
+            hangup: signal(SignalKind::hangup())?,
             #[cfg(windows)]
             interrupt: ctrl_c()?,
         })
     }
 
-    pub(super) async fn next(&mut self) {
+    pub(super) async fn next(&mut self) -> Wish {
         #[cfg(unix)]
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.hangup.recv() => Wish::Reload,
         }
         #[cfg(windows)]
-        self.interrupt.recv().await;
+        {
+            self.interrupt.recv().await;
+            Wish::Stop
+        }
+    }
+
+    /// The next wish that it stops.
+    pub(super) async fn stop(&mut self) {
+        while self.next().await != Wish::Stop {}
     }
 }

@@ -1,4 +1,5 @@
-//! Transports other than plain TCP: TLS with certificates of a test CA, unix sockets, the PROXY protocol.
+//! Transports other than plain TCP: TLS with certificates of a test CA, unix sockets, the PROXY protocol; and
+//! files that change while the broker runs.
 
 mod authority;
 #[path = "../peer/mod.rs"]
@@ -10,6 +11,7 @@ mod files;
 mod handshake;
 mod proxy;
 mod refusals;
+mod reload;
 mod strangers;
 mod tls;
 #[cfg(unix)]

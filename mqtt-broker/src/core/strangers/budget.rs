@@ -11,14 +11,14 @@ const SHARE: usize = 8;
 /// the less anybody may add, so a newcomer who needs little finds room where large ones hold most of it.
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
 }
 
 impl Budget {
     /// Of so many bytes, none of which is held.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, used: AtomicUsize::new(0) }
+        Self { limit: AtomicUsize::new(limit), used: AtomicUsize::new(0) }
     }
 
     /// Changes what one holds from `before` bytes to `after`; false if that is too much, then it stays as it was. Less
@@ -30,11 +30,16 @@ impl Budget {
         }
         let more = after - before;
         let used = self.used.fetch_add(more, Ordering::Relaxed) + more;
-        let fits = after <= self.limit.saturating_sub(used - after) / SHARE;
+        let fits = after <= self.limit.load(Ordering::Relaxed).saturating_sub(used - after) / SHARE;
         if !fits {
             self.used.fetch_sub(more, Ordering::Relaxed);
         }
         fits
+    }
+
+    /// So many bytes from now on. Who holds more than that leaves keeps it.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Bytes that are held.

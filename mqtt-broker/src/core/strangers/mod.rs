@@ -70,6 +70,14 @@ impl Strangers {
         Self { limits, half_open: 0, records, idle: BTreeSet::new() }
     }
 
+    /// Other limits from now on; whoever is here stays.
+    pub fn set_limits(&mut self, limits: LobbyLimits) {
+        self.limits = limits;
+        let Self { limits, records, idle, .. } = self;
+        let idle_at = |(network, record): (&Network, &Record)| Some((record.idle_at(limits)?, *network));
+        *idle = records.iter().filter_map(idle_at).collect();
+    }
+
     /// Takes in a connection. One without an address, such as a local socket, is only counted in all.
     ///
     /// # Errors

@@ -10,7 +10,6 @@ mod tls_error;
 mod unix;
 
 use std::io;
-use std::sync::Arc;
 
 use mio::event::Source;
 use mio::net::TcpListener;
@@ -21,7 +20,7 @@ use super::broker::StartError;
 use super::stream::{Peer, Socket};
 use crate::config::{Address, Config, Listener};
 
-pub(super) use served::{Place, Served};
+pub(super) use served::{Place, Renewable, Served};
 #[cfg(feature = "tls")]
 pub use tls_error::TlsError;
 
@@ -32,7 +31,7 @@ const BACKLOG: i32 = 1_024;
 #[derive(Debug)]
 pub(super) struct Opened {
     door: Door,
-    served: Arc<Served>,
+    served: Served,
 }
 
 /// A listening socket.
@@ -45,13 +44,7 @@ enum Door {
 
 /// A listener as the lobby has it.
 #[derive(Debug)]
-pub(super) struct Entrance {
-    door: LobbyDoor,
-    served: Arc<Served>,
-}
-
-#[derive(Debug)]
-enum LobbyDoor {
+pub(super) enum Entrance {
     Tcp(TcpListener),
     /// The file is removed with the socket.
     #[cfg(unix)]
@@ -79,7 +72,7 @@ impl Opened {
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(refused(io::ErrorKind::Unsupported.into())),
         };
-        Ok(Self { door, served: Arc::new(served.at(address)) })
+        Ok(Self { door, served: served.at(address) })
     }
 
     /// Where it listens, with the port that the system chose.
@@ -87,38 +80,35 @@ impl Opened {
         self.served.listener()
     }
 
-    /// The same for the event loop of the lobby.
-    pub(super) fn into_entrance(self) -> Entrance {
-        let door = match self.door {
-            Door::Tcp(socket) => LobbyDoor::Tcp(TcpListener::from_std(socket)),
+    /// The same for the event loop of the lobby, and what its connections have in common.
+    pub(super) fn into_entrance(self) -> (Entrance, Renewable) {
+        let served = Renewable::new(self.served);
+        let entrance = match self.door {
+            Door::Tcp(socket) => Entrance::Tcp(TcpListener::from_std(socket)),
             #[cfg(unix)]
-            Door::Unix(socket, file) => LobbyDoor::Unix(UnixListener::from_std(socket), file),
+            Door::Unix(socket, file) => Entrance::Unix(UnixListener::from_std(socket), file),
         };
-        Entrance { door, served: self.served }
+        (entrance, served)
     }
 }
 
 impl Entrance {
     /// The next connection that waits.
     pub(super) fn accept(&self) -> io::Result<(Socket, Peer)> {
-        match &self.door {
-            LobbyDoor::Tcp(door) => {
+        match self {
+            Self::Tcp(door) => {
                 door.accept().map(|(socket, address)| (Socket::Tcp(socket), Peer::Address(address)))
             }
             #[cfg(unix)]
-            LobbyDoor::Unix(door, _) => door.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::Local)),
+            Self::Unix(door, _) => door.accept().map(|(socket, _)| (Socket::Unix(socket), Peer::Local)),
         }
     }
 
-    pub(super) const fn served(&self) -> &Arc<Served> {
-        &self.served
-    }
-
     pub(super) fn source(&mut self) -> &mut dyn Source {
-        match &mut self.door {
-            LobbyDoor::Tcp(door) => door,
+        match self {
+            Self::Tcp(door) => door,
             #[cfg(unix)]
-            LobbyDoor::Unix(door, _) => door,
+            Self::Unix(door, _) => door,
         }
     }
 }

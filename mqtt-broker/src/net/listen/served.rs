@@ -1,7 +1,7 @@
 //! What all connections of a listener have in common.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::super::broker::StartError;
 use super::super::stream::{Failure, Layers, Peer, Under};
@@ -23,7 +23,8 @@ pub(in crate::net) struct Served {
     tls: Option<Arc<ServerConfig>>,
     #[cfg(feature = "websocket")]
     door: Option<Arc<Door>>,
-    connections: AtomicUsize,
+    /// Those that came before a reload count as well.
+    connections: Arc<AtomicUsize>,
 }
 
 impl Served {
@@ -53,7 +54,7 @@ impl Served {
             tls,
             #[cfg(feature = "websocket")]
             door,
-            connections: AtomicUsize::new(0),
+            connections: Arc::default(),
         })
     }
 
@@ -78,10 +79,7 @@ impl Served {
     }
 
     /// What belongs to the stream of a socket that has come through this listener: its layers, and its place here.
-    pub(in crate::net) fn begin(
-        self: &Arc<Self>,
-        peer: Peer,
-    ) -> Result<(Option<Box<Layers>>, Place), Failure> {
+    pub(in crate::net) fn begin(&self, peer: Peer) -> Result<(Option<Box<Layers>>, Place), Failure> {
         let Listener { proxy_protocol, trusted_proxies, .. } = &self.listener;
         if *proxy_protocol
             && peer.ip().is_some_and(|ip| !trusted_proxies.iter().any(|trusted| trusted.contains(ip)))
@@ -92,9 +90,9 @@ impl Served {
         Ok((self.layers()?, place))
     }
 
-    fn place(self: &Arc<Self>) -> Result<Place, Failure> {
+    fn place(&self) -> Result<Place, Failure> {
         let Some(limit) = self.listener.connections else { return Ok(Place(None)) };
-        let place = Place(Some(Arc::clone(self)));
+        let place = Place(Some(Arc::clone(&self.connections)));
         if self.connections.fetch_add(1, Ordering::Relaxed) < limit {
             Ok(place)
         } else {
@@ -125,15 +123,38 @@ impl Served {
     }
 }
 
+/// A listener that a reload may change.
+#[derive(Debug)]
+pub(in crate::net) struct Renewable(RwLock<Arc<Served>>);
+
+impl Renewable {
+    pub(super) fn new(served: Served) -> Self {
+        Self(RwLock::new(Arc::new(served)))
+    }
+
+    /// As it is now.
+    pub(in crate::net) fn now(&self) -> Arc<Served> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on it is like this; the connections that it has count on.
+    pub(in crate::net) fn renew(&self, mut served: Served) {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        served.listener.address.clone_from(&now.listener.address);
+        served.connections = Arc::clone(&now.connections);
+        *now = Arc::new(served);
+    }
+}
+
 /// A place among the connections of a listener that has a limit of its own.
 #[derive(Debug)]
-pub(in crate::net) struct Place(Option<Arc<Served>>);
+pub(in crate::net) struct Place(Option<Arc<AtomicUsize>>);
 
 impl Place {
     /// Frees it before the connection itself is gone.
     pub(in crate::net) fn give_back(&mut self) {
-        if let Some(served) = self.0.take() {
-            served.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(connections) = self.0.take() {
+            connections.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::BACKLOG;
 
 /// The file of a listening socket, removed with the value.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(in crate::net) struct SocketFile {
     path: PathBuf,
     /// Which file it was: another one at the same path is somebody else's.
     identity: (u64, u64),
