@@ -12,6 +12,9 @@
 
 mod attempt;
 mod exchange;
+#[cfg(feature = "jwt")]
+mod jwt;
+mod permissions;
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -21,6 +24,9 @@ use mqtt_codec::Text;
 
 pub use attempt::{Attempt, Secret};
 pub use exchange::{AuthStep, Exchange};
+#[cfg(feature = "jwt")]
+pub use jwt::{Jwt, JwtError, Unusable};
+pub use permissions::Permissions;
 
 /// The future of a judgement.
 pub type Judging<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -83,4 +89,6 @@ pub struct Identity {
     /// When the evidence ceases to hold: the connection ends then with Not authorized, unless it was renewed by
     /// re-authentication.
     pub expires: Option<SystemTime>,
+    /// What the evidence itself allows; none if it says nothing of that.
+    pub permissions: Option<Permissions>,
 }

@@ -1,5 +1,6 @@
 //! What an operator can set, with defaults and the reasons for them.
 
+mod evidence;
 #[cfg(feature = "net")]
 mod file;
 mod listener;
@@ -17,6 +18,7 @@ use mqtt_codec::Rules;
 use mqtt_session::ServerConfig;
 use thiserror::Error;
 
+pub use evidence::JwtSettings;
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};

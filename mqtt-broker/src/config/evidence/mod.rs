@@ -1,0 +1,5 @@
+//! By which evidence clients are told from each other.
+
+mod jwt;
+
+pub use jwt::JwtSettings;
