@@ -12,6 +12,7 @@
 //! shards (subscriptions, retained messages, mailboxes, counters) is in one [`Hub`]. Time and random seeds are
 //! arguments, so that several shards can be run in one thread and the same inputs give the same outputs.
 
+pub mod access;
 mod clients;
 mod connect;
 mod connection;
@@ -34,6 +35,7 @@ mod sweep;
 mod sys;
 mod timers;
 mod turn;
+mod user;
 
 pub use connect::NewConnection;
 pub use hub::{Hub, RetainedMessage};
@@ -47,3 +49,4 @@ pub use store::{MemoryStore, Record, Store};
 pub use strangers::{Budget, Departure, Guest, Limit, Stage, Strangers, Visit};
 #[cfg(feature = "net")]
 pub(crate) use timers::Timers;
+pub use user::{Admission, User};

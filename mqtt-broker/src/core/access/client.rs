@@ -1,0 +1,151 @@
+//! What the rules say of one client.
+
+use std::sync::Arc;
+
+use super::pattern::{Names, Pattern};
+use super::relation::{covers, intersection};
+use super::rule::{Action, Rule};
+use super::rules::{RuleId, Rules};
+use super::tree::{First, NONE, Tree};
+use crate::core::User;
+
+/// The rules as they are for one client. It costs no more than the names and two pointers.
+#[derive(Clone, Debug)]
+pub struct ClientAccess {
+    pub(super) rules: Arc<Rules>,
+    /// Whether the rules for everyone are for this client too.
+    pub(super) general: bool,
+    /// The rules beside those, shared by all who have the same.
+    pub(super) own: Option<Arc<Tree>>,
+    pub(super) client_id: Arc<str>,
+    pub(super) user: Option<Arc<User>>,
+}
+
+/// Whether something is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Whether it is.
+    pub allowed: bool,
+    /// The rule that says so; `None` if there is none, so that nothing allows it.
+    pub rule: Option<RuleId>,
+}
+
+/// How a topic filter stands to what a client may receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All that it matches is allowed.
+    Inside,
+    /// Some of what it matches is allowed.
+    Overlaps,
+    /// Nothing is.
+    Disjoint,
+}
+
+/// What becomes of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterRuling {
+    /// How much of it is allowed.
+    pub extent: Extent,
+    /// The rule that decides; `None` if nothing allows any of it.
+    pub rule: Option<RuleId>,
+}
+
+impl ClientAccess {
+    /// Whether the client may publish to a topic. A retained message needs both actions.
+    #[inline]
+    pub fn may_publish(&self, topic: &str, retain: bool) -> Ruling {
+        let first = self.first(topic);
+        let publish = self.ruling(first, Action::Publish);
+        if retain && publish.allowed { self.ruling(first, Action::Retain) } else { publish }
+    }
+
+    /// Whether the client may receive what is published to a topic.
+    #[inline]
+    pub fn may_receive(&self, topic: &str) -> Ruling {
+        self.ruling(self.first(topic), Action::Subscribe)
+    }
+
+    /// Whether the client may do one thing with a topic.
+    pub fn may(&self, action: Action, topic: &str) -> Ruling {
+        self.ruling(self.first(topic), action)
+    }
+
+    /// Whether the client may subscribe; of a Shared Subscription the filter behind the ShareName is meant.
+    pub fn may_subscribe(&self, filter: &str) -> FilterRuling {
+        let names = self.names();
+        let mut refused: Vec<String> = Vec::new();
+        let mut allowed = None;
+        let about = self.numbers().filter_map(|number| Some((number, self.rules.rule(RuleId(number))?)));
+        let about = about.filter(|(_, rule)| rule.actions.contains(Action::Subscribe));
+        for (number, rule) in about {
+            let id = Some(RuleId(number));
+            for (common, whole) in common_parts(rule, names, filter) {
+                match rule.allow {
+                    // what an earlier rule refuses
+                    true if refused.iter().any(|refused| covers(refused, &common)) => {}
+                    true if whole && refused.is_empty() => {
+                        return FilterRuling { extent: Extent::Inside, rule: id };
+                    }
+                    true => allowed = allowed.or(id),
+                    false if whole && allowed.is_none() => {
+                        return FilterRuling { extent: Extent::Disjoint, rule: id };
+                    }
+                    false => refused.push(common),
+                }
+                if allowed.is_some() && !refused.is_empty() {
+                    return FilterRuling { extent: Extent::Overlaps, rule: allowed };
+                }
+            }
+        }
+        let extent = if allowed.is_some() { Extent::Overlaps } else { Extent::Disjoint };
+        FilterRuling { extent, rule: allowed }
+    }
+
+    /// The rules by which this was decided.
+    pub const fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    #[inline]
+    fn first(&self, topic: &str) -> First {
+        let mut first = [NONE; 3];
+        if self.general {
+            self.rules.everyone().look_up(topic, self.names(), &mut first);
+        }
+        if let Some(own) = &self.own {
+            own.look_up(topic, self.names(), &mut first);
+        }
+        first
+    }
+
+    fn ruling(&self, first: First, action: Action) -> Ruling {
+        let id = RuleId(first[action as usize]);
+        match self.rules.rule(id) {
+            Some(rule) => Ruling { allowed: rule.allow, rule: Some(id) },
+            None => Ruling { allowed: false, rule: None },
+        }
+    }
+
+    fn names(&self) -> Names<'_> {
+        let user_name = self.user.as_deref().and_then(|user| user.name.as_deref());
+        Names { client_id: &self.client_id, user_name }
+    }
+
+    /// The numbers of all rules for this client, in their order.
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        let general = if self.general { self.rules.everyone().rules() } else { &[] };
+        let own = self.own.as_deref().map(Tree::rules).unwrap_or_default();
+        let (mut general, mut own) = (general.iter().copied().peekable(), own.iter().copied().peekable());
+        std::iter::from_fn(move || match (general.peek(), own.peek()) {
+            (Some(one), Some(other)) if one > other => own.next(),
+            (Some(_), _) => general.next(),
+            (None, _) => own.next(),
+        })
+    }
+}
+
+/// What the filters of a rule have in common with `filter`, each with whether that is all of it.
+fn common_parts(rule: &Rule, names: Names<'_>, filter: &str) -> impl Iterator<Item = (String, bool)> {
+    let resolved = rule.topics.iter().filter_map(move |topic: &Pattern| topic.resolve(names));
+    resolved.filter_map(move |topic| Some((intersection(&topic, filter)?, covers(&topic, filter))))
+}
