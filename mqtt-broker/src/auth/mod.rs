@@ -11,6 +11,8 @@
 //! refused, with the same answer as for a wrong password.
 
 mod attempt;
+#[cfg(feature = "tls")]
+mod certificate;
 mod exchange;
 #[cfg(feature = "jwt")]
 mod jwt;
@@ -23,6 +25,8 @@ use std::time::SystemTime;
 use mqtt_codec::Text;
 
 pub use attempt::{Attempt, Secret};
+#[cfg(feature = "tls")]
+pub use certificate::{Certificate, CertificateError};
 pub use exchange::{AuthStep, Exchange};
 #[cfg(feature = "jwt")]
 pub use jwt::{Jwt, JwtError, Unusable};

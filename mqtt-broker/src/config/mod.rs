@@ -18,7 +18,7 @@ use mqtt_codec::Rules;
 use mqtt_session::ServerConfig;
 use thiserror::Error;
 
-pub use evidence::JwtSettings;
+pub use evidence::{CertificateName, CertificateSettings, JwtSettings};
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
