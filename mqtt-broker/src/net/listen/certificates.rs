@@ -47,6 +47,7 @@ pub(super) fn load(listener: &Listener, settings: &TlsSettings) -> Result<Arc<Se
             Error::InconsistentKeys(_) => {
                 TlsError::Mismatch { key: key.to_owned(), certificate: certificate.to_owned() }
             }
+            Error::InvalidCertificate(_) => TlsError::Unusable { path: certificate.to_owned(), error },
             error => TlsError::Unusable { path: key.to_owned(), error },
         })?;
     config.alpn_protocols = vec![if listener.address.is_websocket() { HTTP } else { MQTT }.to_vec()];
@@ -114,7 +115,17 @@ fn unread(option: &'static str, path: &Path, block: &'static str, error: pem::Er
     match error {
         pem::Error::Io(error) => TlsError::Read { option, path, error },
         pem::Error::NoItemsFound => TlsError::NoBlock { option, path, block },
-        other => TlsError::Syntax { option, path, error: other.to_string() },
+        // nothing of the file itself may be told: it may be a key
+        pem::Error::MissingSectionEnd { .. } => TlsError::Syntax {
+            option,
+            path,
+            error: "a block has no END line of its own: the file may be cut off, or its lines joined",
+        },
+        pem::Error::IllegalSectionStart { .. } => {
+            TlsError::Syntax { option, path, error: "a BEGIN line does not end in five dashes" }
+        }
+        pem::Error::SectionTooLarge => TlsError::Syntax { option, path, error: "a block is too large" },
+        _ => TlsError::Syntax { option, path, error: "a block is not in Base64" },
     }
 }
 

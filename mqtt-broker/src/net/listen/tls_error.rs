@@ -20,7 +20,8 @@ pub enum TlsError {
         path: PathBuf,
     },
     /// The key is another's.
-    #[error("the key {} does not belong to the certificate {}: set those that were made together", key.display(), certificate.display())]
+    #[error("the key {} does not belong to the certificate {}: set those that were made together, and let the server's own \
+         certificate be the first in its file", key.display(), certificate.display())]
     Mismatch {
         /// The file of the key.
         key: PathBuf,
@@ -58,7 +59,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// What is wrong in it.
-        error: String,
+        error: &'static str,
     },
     /// A certificate or key that is none, or of a kind that nobody should use any more.
     #[error("{} cannot be used: {error}", path.display())]
