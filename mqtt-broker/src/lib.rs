@@ -62,7 +62,6 @@
 //! Read next: [`core::ShardCore`], then `core/connection.rs`, `core/publish.rs`, `core/delivery.rs` for the life of
 //! a PUBLISH.
 
-#[cfg(feature = "net")]
 pub mod auth;
 pub mod config;
 pub mod core;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use mqtt_broker::config::Config;
-use mqtt_broker::core::{ConnectionId, Hub, Lobby, NewConnection, ShardCore, Slot, Verdict};
+use mqtt_broker::core::{Admission, ConnectionId, Hub, Lobby, NewConnection, ShardCore, Slot, Verdict};
 use mqtt_session::Time;
 
 /// A socket that takes everything and keeps nothing.
@@ -38,7 +38,17 @@ fn connect(core: &mut ShardCore, client_id: u8) -> Slot {
     };
     let connection = ConnectionId(u64::from(client_id));
     let slot = core
-        .connect(Time::ZERO, NewConnection { connection, connect, assigned: false, decoder, unread })
+        .connect(
+            Time::ZERO,
+            NewConnection {
+                connection,
+                connect,
+                assigned: false,
+                decoder,
+                unread,
+                admission: Admission::default(),
+            },
+        )
         .unwrap();
     turn(core);
     slot

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use mqtt_broker::config::Config;
 use mqtt_broker::core::router::SessionKey;
-use mqtt_broker::core::{ConnectionId, Hub, Lobby, NewConnection, Record, ShardCore, Slot, Store, Verdict};
+use mqtt_broker::core::{
+    Admission, ConnectionId, Hub, Lobby, NewConnection, Record, ShardCore, Slot, Store, Verdict,
+};
 use mqtt_codec::Sink;
 use mqtt_session::{StoreSeq, Time};
 
@@ -77,7 +79,17 @@ impl Bench {
         };
         let connection = ConnectionId(1);
         let slot = core
-            .connect(Time::ZERO, NewConnection { connection, connect, assigned: false, decoder, unread })
+            .connect(
+                Time::ZERO,
+                NewConnection {
+                    connection,
+                    connect,
+                    assigned: false,
+                    decoder,
+                    unread,
+                    admission: Admission::default(),
+                },
+            )
             .unwrap();
         Self { core, store, slot, now: Time::ZERO }
     }

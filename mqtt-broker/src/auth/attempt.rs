@@ -29,9 +29,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether there is nothing to judge by: no user name, no password, no certificate.
+    /// Whether it claims nothing: no user name and no password. A certificate that nobody has judged is no claim.
     pub fn is_anonymous(&self) -> bool {
-        self.user_name.is_none() && self.password.is_none() && self.certificates.is_empty()
+        self.user_name.is_none() && self.password.is_none()
     }
 }
 

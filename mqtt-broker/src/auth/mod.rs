@@ -7,12 +7,14 @@
 //! ```
 //!
 //! Authenticators are asked in order, on threads of their own and never on one that serves clients. The first that admits or
-//! refuses decides. If all pass, a client that shows nothing is let in where `allow_anonymous` says so; everybody else is
+//! refuses decides. If all pass, a client that claims nothing is let in where `allow_anonymous` says so; everybody else is
 //! refused, with the same answer as for a wrong password.
 
 mod attempt;
 #[cfg(feature = "tls")]
 mod certificate;
+#[cfg(feature = "net")]
+mod chain;
 mod exchange;
 #[cfg(feature = "jwt")]
 mod jwt;
@@ -22,11 +24,15 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::time::SystemTime;
 
-use mqtt_codec::Text;
+use mqtt_codec::{ReasonCode, Text};
 
 pub use attempt::{Attempt, Secret};
 #[cfg(feature = "tls")]
 pub use certificate::{Certificate, CertificateError};
+#[cfg(feature = "net")]
+pub use chain::Judged;
+#[cfg(feature = "net")]
+pub(crate) use chain::{Chain, Judge, Rejected};
 pub use exchange::{AuthStep, Exchange};
 #[cfg(feature = "jwt")]
 pub use jwt::{Jwt, JwtError, Unusable};
@@ -38,8 +44,8 @@ pub type Judging<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Judges who a client is, by one kind of evidence.
 ///
 /// It runs in a tokio runtime of the broker that serves no clients. It may wait there, but work that takes longer than some
-/// 100 microseconds without waiting (hashing a password) belongs into `tokio::task::spawn_blocking`, of which only as many
-/// run at once as `[auth] workers` says. What waits for it is a connection in the lobby, with a deadline: at its end, or when
+/// 100 microseconds without waiting (hashing a password) belongs into `tokio::task::spawn_blocking`, of which only a few run at
+/// once, four more than `[auth] workers` says. What waits for it is a connection in the lobby, with a deadline: at its end, or when
 /// the client goes away, the future is dropped.
 pub trait Authenticator: Debug + Send + Sync {
     /// What it is called in logs and counters: `password_file`, `jwt`.
@@ -70,17 +76,33 @@ pub enum Decision {
 }
 
 /// Why a client is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// Unknown, or wrong credentials, which a client is never told apart: Bad User Name or Password, 0x86 (4 in 3.x).
+    #[error("its credentials are missing or wrong")]
     Credentials,
     /// Known, and not allowed to connect: Not authorized, 0x87 (5 in 3.x).
+    #[error("it is not authorized to connect")]
     NotAuthorized,
     /// An Authentication Method that nobody here speaks: Bad authentication method, 0x8C.
+    #[error("nobody here speaks its authentication method")]
     Method,
     /// What has to be asked does not answer: Server unavailable, 0x88 (3 in 3.x).
+    #[error("what has to judge it gives no answer")]
     Unavailable,
+}
+
+impl Refused {
+    /// What CONNACK says; versions before 5.0 have fewer codes, onto which the codec maps it.
+    pub const fn reason_code(self) -> ReasonCode {
+        match self {
+            Self::Credentials => ReasonCode::BadUserNameOrPassword,
+            Self::NotAuthorized => ReasonCode::NotAuthorized,
+            Self::Method => ReasonCode::BadAuthenticationMethod,
+            Self::Unavailable => ReasonCode::ServerUnavailable,
+        }
+    }
 }
 
 /// Who a client is, as far as permissions go.

@@ -3,6 +3,7 @@
 //! The structs here repeat those of the configuration field by field. The compiler refuses them when they differ,
 //! so a new setting is in the file as well, and the names are the same by construction.
 
+mod auth;
 mod listener;
 
 use std::fmt;
@@ -18,7 +19,8 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use thiserror::Error;
 
 use super::quantity::{self, QuantityError};
-use super::{Config, Limits, Listener, LobbyLimits, TcpSettings, TlsSettings, TlsVersion};
+use super::{AuthSettings, Config, Limits, Listener, LobbyLimits, TcpSettings, TlsSettings, TlsVersion};
+use auth::AuthTable;
 use lobby::LobbyTable;
 
 impl Config {
@@ -84,10 +86,11 @@ pub enum FileError {
 struct ConfigTable {
     #[serde(rename = "listener", deserialize_with = "listener::listeners")]
     listeners: Vec<Listener>,
-    allow_anonymous: bool,
     shards: NonZeroU16,
     #[serde(deserialize_with = "interval")]
     sys_interval: Duration,
+    #[serde(with = "AuthTable")]
+    auth: AuthSettings,
     #[serde(with = "TcpTable")]
     tcp: TcpSettings,
     #[serde(with = "TlsTable")]

@@ -36,6 +36,9 @@ pub struct LobbyLimits {
     pub connect_timeout: Duration,
     /// Bytes of a CONNECT. Default 256 KiB: a Will and a password, but no flood from a stranger.
     pub connect_packet_size: u32,
+    /// How long the judgement of who a client is may take. Default 20 s, beside `timeout`: of many clients that come at once
+    /// each waits until the passwords of those before it are hashed, and clients themselves seldom wait longer.
+    pub authenticate_timeout: Duration,
     /// New connections of one address in a second. Default 1,000: more than one shard can do for long over TLS.
     pub rate: u32,
     /// New connections of one address at once, before `rate` counts. Default 20,000: ten thousand devices behind one
@@ -86,6 +89,8 @@ pub struct StageLimits {
     pub connect_timeout: Option<Duration>,
     /// See [`LobbyLimits::connect_packet_size`].
     pub connect_packet_size: Option<u32>,
+    /// See [`LobbyLimits::authenticate_timeout`].
+    pub authenticate_timeout: Option<Duration>,
 }
 
 impl Default for LobbyLimits {
@@ -104,6 +109,7 @@ impl Default for LobbyLimits {
             upgrade_bytes: 16 << 10,
             connect_timeout: Duration::from_secs(10),
             connect_packet_size: 256 << 10,
+            authenticate_timeout: Duration::from_secs(20),
             rate: 1_000,
             burst: 20_000,
             failures: 1_000,
@@ -132,6 +138,7 @@ impl LobbyLimits {
             upgrade_bytes: stages.upgrade_bytes.unwrap_or(self.upgrade_bytes),
             connect_timeout: stages.connect_timeout.unwrap_or(self.connect_timeout),
             connect_packet_size: stages.connect_packet_size.unwrap_or(self.connect_packet_size),
+            authenticate_timeout: stages.authenticate_timeout.unwrap_or(self.authenticate_timeout),
             ..self.clone()
         }
     }
@@ -151,6 +158,7 @@ impl LobbyLimits {
             ("lobby.upgrade_timeout", some(self.upgrade_timeout)),
             ("lobby.upgrade_bytes", self.upgrade_bytes),
             ("lobby.connect_timeout", some(self.connect_timeout)),
+            ("lobby.authenticate_timeout", some(self.authenticate_timeout)),
             ("lobby.connect_packet_size", self.connect_packet_size as usize),
             ("lobby.rate", self.rate as usize),
             ("lobby.burst", self.burst as usize),

@@ -1,5 +1,6 @@
 //! What an operator can set, with defaults and the reasons for them.
 
+mod auth;
 mod evidence;
 #[cfg(feature = "net")]
 mod file;
@@ -18,6 +19,7 @@ use mqtt_codec::Rules;
 use mqtt_session::ServerConfig;
 use thiserror::Error;
 
+pub use auth::AuthSettings;
 pub use evidence::{CertificateName, CertificateSettings, JwtSettings};
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
@@ -31,13 +33,12 @@ pub use transport::{TcpSettings, TlsSettings, TlsVersion};
 pub struct Config {
     /// Where clients connect. Default: none; the program serves `tcp://127.0.0.1:1883` if nothing is given.
     pub listeners: Vec<Listener>,
-    /// Whether listeners that other machines can reach may be open to everybody. Default false: such a listener
-    /// is refused unless its clients need a certificate.
-    pub allow_anonymous: bool,
     /// Threads that serve clients. Default 1: a second one pays only when the first is saturated.
     pub shards: NonZeroU16,
     /// How often the `$SYS` topics are published. Default 10 s; zero switches them off.
     pub sys_interval: Duration,
+    /// Who may connect.
+    pub auth: AuthSettings,
     /// TCP of all listeners.
     pub tcp: TcpSettings,
     /// TLS of all listeners.
@@ -54,9 +55,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listeners: Vec::new(),
-            allow_anonymous: false,
             shards: NonZeroU16::MIN,
             sys_interval: Duration::from_secs(10),
+            auth: AuthSettings::default(),
             tcp: TcpSettings::default(),
             tls: TlsSettings::default(),
             limits: Limits::default(),
@@ -72,15 +73,18 @@ impl Config {
     /// # Errors
     /// The first such value.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_with(&[])
+    }
+
+    /// The same for a program that has authenticators of these names.
+    pub(crate) fn check_with(&self, authenticators: &[&str]) -> Result<(), ConfigError> {
         for listener in &self.listeners {
             if let Some(misfit) = listener.misfit() {
                 return Err(ConfigError::Listener { address: listener.address.clone(), misfit });
             }
         }
-        let open = self.listeners.iter().find(|listener| listener.is_open());
-        if let (Some(listener), false) = (open, self.allow_anonymous) {
-            return Err(ConfigError::Open { address: listener.address.clone() });
-        }
+        let kinds = [&self.auth.kinds()[..], authenticators].concat();
+        self.listeners.iter().try_for_each(|listener| self.check_identity(listener, &kinds))?;
         let size = self.session.maximum_packet_size;
         if size == 0 || size > Rules::MAX_PACKET_SIZE {
             return Err(ConfigError::PacketSize { size });
@@ -89,6 +93,33 @@ impl Config {
             Some(name) => Err(ConfigError::Zero { name }),
             None => Ok(()),
         }
+    }
+}
+
+impl Config {
+    /// Whether clients of a listener that claim nothing may connect.
+    pub(crate) fn allows_anonymous(&self, listener: &Listener) -> bool {
+        listener.allow_anonymous.unwrap_or(self.auth.allow_anonymous)
+    }
+
+    /// Refuses a listener that asks somebody who is not there, lets everybody in unasked, or nobody.
+    fn check_identity(&self, listener: &Listener, kinds: &[&str]) -> Result<(), ConfigError> {
+        let address = &listener.address;
+        if let Some(name) = listener.auth.iter().flatten().find(|name| !kinds.contains(&name.as_str())) {
+            return Err(ConfigError::Authenticator { address: address.clone(), name: name.clone() });
+        }
+        let is_judged = listener.auth.as_ref().map_or(!kinds.is_empty(), |names| !names.is_empty());
+        let needs_certificate = listener.client_certificate() == ClientCertificate::Required;
+        if is_judged || needs_certificate {
+            return Ok(());
+        }
+        if listener.allow_anonymous == Some(false) {
+            return Err(ConfigError::NobodyIn { address: address.clone() });
+        }
+        if address.is_local() || self.allows_anonymous(listener) {
+            return Ok(());
+        }
+        Err(ConfigError::Open { address: address.clone() })
     }
 }
 
@@ -107,11 +138,31 @@ pub enum ConfigError {
     /// Other machines could connect, and nobody has said that they may.
     #[error(
         "{address} can be reached from other machines and nothing asks clients who they are: set \
-         allow_anonymous (--allow-anonymous) to let everybody in, or listen on {}",
+         auth.allow_anonymous (--allow-anonymous) to let everybody in, or client_ca to ask for certificates, or listen \
+         on {}",
         Listener::loopback()
     )]
     Open {
         /// The first such listener.
+        address: Address,
+    },
+    /// A listener that asks somebody who is not configured.
+    #[error(
+        "{address}: auth names \"{name}\", which is not configured: configure it in the table [auth], or leave it out"
+    )]
+    Authenticator {
+        /// The listener.
+        address: Address,
+        /// Who is asked.
+        name: String,
+    },
+    /// A listener at which nothing could tell anybody from strangers, whom it refuses.
+    #[error(
+        "{address}: allow_anonymous is false and nothing asks clients who they are, so nobody could connect: \
+         configure something in the table [auth] that does, or leave out allow_anonymous"
+    )]
+    NobodyIn {
+        /// The listener.
         address: Address,
     },
     /// A limit of 0 that would let nobody in.

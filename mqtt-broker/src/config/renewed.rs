@@ -6,14 +6,15 @@ impl Config {
     /// What a broker that runs with this configuration makes of `new`: everything that can change while it runs, beside
     /// what cannot and stays. With it come the names of settings that differ and wait for the next start.
     ///
-    /// What stays are the addresses of listeners and the permissions of their files, `shards`, `sys_interval`, the table
-    /// `[tcp]` and `limits.match_cache`. A listener is known by its address, and by its place among those with the same.
+    /// What stays are the addresses of listeners and the permissions of their files, `shards`, `sys_interval`, `auth.workers`, the
+    /// table `[tcp]` and `limits.match_cache`. A listener is known by its address, and by its place among those with the same.
     pub fn renewed(&self, new: Self) -> (Self, Vec<String>) {
         let mut waiting = Vec::new();
         let listeners = self.renewed_listeners(&new, &mut waiting);
         let fixed = [
             ("shards", self.shards != new.shards),
             ("sys_interval", self.sys_interval != new.sys_interval),
+            ("auth.workers", self.auth.workers != new.auth.workers),
             ("[tcp]", self.tcp != new.tcp),
             ("limits.match_cache", self.limits.match_cache != new.limits.match_cache),
         ];
@@ -25,6 +26,7 @@ impl Config {
             tcp: self.tcp.clone(),
             ..new
         };
+        renewed.auth.workers = self.auth.workers;
         renewed.limits.match_cache = self.limits.match_cache;
         (renewed, waiting)
     }

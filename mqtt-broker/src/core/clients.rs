@@ -1,6 +1,7 @@
 //! The clients of one shard: their sessions, and the connections that they have.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -11,6 +12,7 @@ use super::output::Output;
 use super::replay::Replays;
 use super::router::SessionKey;
 use super::shard::{ConnectionId, Slot};
+use super::user::User;
 
 /// One client identifier with its session.
 pub(super) struct Client {
@@ -18,6 +20,8 @@ pub(super) struct Client {
     pub(super) key: SessionKey,
     pub(super) session: ServerSession,
     pub(super) link: Option<Box<Link>>,
+    /// Whose session it is: the user who began it, or who went on with one of nobody in particular.
+    pub(super) user: Option<Arc<User>>,
     /// The filters of the session, as they were subscribed to.
     pub(super) filters: BTreeSet<TopicFilter>,
     /// Retained messages that the client is still owed, on this connection or the next.
@@ -42,6 +46,8 @@ pub(super) struct Link {
     pub(super) starved: bool,
     /// Since when the client has taken nothing of its output; `None` while the output is empty.
     pub(super) stalled: Option<Time>,
+    /// When the client's evidence of who it is ceases to hold.
+    pub(super) expires: Option<Time>,
 }
 
 impl Link {
@@ -59,6 +65,11 @@ impl Client {
     /// When the client has taken nothing for `limit`.
     pub(super) fn stalled_at(&self, limit: Duration) -> Option<Time> {
         Some(self.link.as_deref()?.stalled?.after(limit))
+    }
+
+    /// When its connection ends because it no longer holds who the client is.
+    pub(super) fn expires_at(&self) -> Option<Time> {
+        self.link.as_deref()?.expires
     }
 }
 
@@ -122,6 +133,7 @@ impl Clients {
                 key,
                 session,
                 link: None,
+                user: None,
                 filters: BTreeSet::new(),
                 replays: Replays::default(),
                 dropped: Drops::default(),

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
 use super::turn::count_messages;
+use super::user::Admission;
 
 /// A connection whose CONNECT was accepted, on its way to the shard where the client lives.
 #[derive(Debug)]
@@ -23,16 +24,22 @@ pub struct NewConnection {
     pub decoder: Decoder,
     /// Bytes behind CONNECT.
     pub unread: Vec<u8>,
+    /// Who the client is.
+    pub admission: Admission,
 }
 
 impl ShardCore {
     /// Attaches the connection to the client's session; a connection that the client already has is taken over.
     ///
     /// # Errors
-    /// What to tell a client that would need a new session where there are `limits.sessions`.
+    /// What to tell a client that would need a new session where there are `limits.sessions`, or whose identifier is that of
+    /// the session of another user.
     pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
-        let NewConnection { connection, connect, assigned, mut decoder, unread } = new;
+        let NewConnection { connection, connect, assigned, mut decoder, unread, admission } = new;
         if let Some(old) = self.clients.find(&connect.client_id) {
+            if self.is_foreign(old, &admission) {
+                return Err(Refusal::foreign_session(connect.version));
+            }
             self.take_over(now, old);
         }
         // not what the shard has seen of it: the client may have waited for a reload
@@ -54,6 +61,7 @@ impl ShardCore {
             throttled: false,
             starved: false,
             stalled: None,
+            expires: admission.expires,
         };
         let Some(client) = self.clients.get(slot) else { return Ok(slot) };
         let assigned: Option<Text> = assigned.then(|| connect.client_id.clone());
@@ -61,6 +69,8 @@ impl ShardCore {
         if !attached.session_present {
             Self::remove_subscriptions(&self.hub, client);
         }
+        let user_name = admission.user_name().cloned();
+        client.user = admission.user;
         let (key, client_id) = (client.key, client.id.clone());
         self.clients.set_link(slot, Some(Box::new(link)));
         self.hub.set_present(key, true);
@@ -68,6 +78,7 @@ impl ShardCore {
         self.counters().add(Counter::PacketsReceived, 1);
         self.work.notices.push_back(Notice::Connected {
             client_id,
+            user_name,
             version: connect.version,
             session_present: attached.session_present,
         });
@@ -77,6 +88,13 @@ impl ShardCore {
             self.handle_bytes(now, slot, &unread);
         }
         Ok(slot)
+    }
+
+    /// Whether a session is that of another user. One that nobody in particular began is anybody's.
+    fn is_foreign(&mut self, slot: Slot, admission: &Admission) -> bool {
+        let owner = self.clients.get(slot).and_then(|client| client.user.as_ref()?.name.as_ref());
+        let is_other = owner.is_some_and(|owner| Some(owner) != admission.user_name());
+        is_other && self.hub.config().auth.sessions_have_owners
     }
 
     /// [MQTT-3.1.4-3] the older connection is told and ends, as if it was lost.
@@ -127,6 +145,7 @@ impl ShardCore {
                     let stalled = client.stalled_at(self.config.limits.stall);
                     self.timers.arm(slot.0, client.session.poll_timeout(), &mut client.armed);
                     self.timers.arm(slot.0, stalled, &mut client.armed);
+                    self.timers.arm(slot.0, client.expires_at(), &mut client.armed);
                     break;
                 }
             }

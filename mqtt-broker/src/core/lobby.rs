@@ -4,6 +4,8 @@ use mqtt_codec::{
     ConnAck, Connect, DecodeError, DecodeErrorKind, Decoder, PacketRef, PacketType, ReasonCode, Version,
 };
 
+use super::stats::Counter;
+use crate::auth::Refused;
 use crate::config::LobbyLimits;
 
 /// The longest client identifier of MQTT 3.1, in characters.
@@ -47,6 +49,11 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
+    /// The client identifier is that of a session that another user began.
+    #[error(
+        "the client identifier belongs to the session of another user: give each user's clients identifiers of their own"
+    )]
+    ForeignSession,
     /// A browser, or a WebSocket, at a port without one.
     #[error(
         "the client speaks HTTP, this port speaks MQTT without WebSocket: let it use tcp://, or a ws:// listener"
@@ -58,6 +65,9 @@ pub enum RefusalReason {
     /// Another packet came first. [MQTT-3.1.0-1]
     #[error("the first packet is {0}, not CONNECT [MQTT-3.1.0-1]")]
     NotConnect(PacketType),
+    /// Who the client is has been judged, and it may not connect.
+    #[error("{0}")]
+    NotAdmitted(Refused),
     /// The CONNECT cannot be accepted.
     #[error("refused: {0}")]
     Refused(ReasonCode),
@@ -110,10 +120,35 @@ impl Lobby {
     }
 }
 
+impl RefusalReason {
+    /// Under which counter, besides [`Counter::ClientsRefused`], such a connection falls.
+    pub const fn counter(self) -> Counter {
+        match self {
+            Self::ForeignSession => Counter::RefusedForeignSession,
+            Self::Http | Self::Malformed(_) | Self::NotConnect(_) | Self::Tls => Counter::RefusedMalformed,
+            Self::NotAdmitted(Refused::Credentials) => Counter::RefusedCredentials,
+            Self::NotAdmitted(Refused::NotAuthorized) => Counter::RefusedNotAuthorized,
+            Self::NotAdmitted(Refused::Method) => Counter::RefusedMethod,
+            Self::NotAdmitted(Refused::Unavailable) => Counter::RefusedUnavailable,
+            Self::Refused(_) => Counter::RefusedConnect,
+        }
+    }
+}
+
 impl Refusal {
     /// A refusal of a CONNECT that conforms; CONNACK says why as far as the version can.
     pub fn new(version: Version, reason: ReasonCode) -> Self {
         Self { reply: connack(version, reason), reason: RefusalReason::Refused(reason) }
+    }
+
+    /// A refusal of a client that was judged.
+    pub fn not_admitted(version: Version, refused: Refused) -> Self {
+        Self { reply: connack(version, refused.reason_code()), reason: RefusalReason::NotAdmitted(refused) }
+    }
+
+    pub(super) fn foreign_session(version: Version) -> Self {
+        let reply = connack(version, ReasonCode::ClientIdentifierNotValid);
+        Self { reply, reason: RefusalReason::ForeignSession }
     }
 }
 

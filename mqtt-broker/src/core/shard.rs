@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use mqtt_codec::{ReasonCode, Text};
 use mqtt_session::{CloseReason, Time};
 
 use super::clients::Clients;
@@ -42,6 +43,8 @@ pub enum Notice {
     Connected {
         /// Its identifier.
         client_id: Box<str>,
+        /// Its user name, if somebody has judged it.
+        user_name: Option<Text>,
         /// The protocol version.
         version: mqtt_codec::Version,
         /// Whether it goes on with a session.
@@ -176,6 +179,9 @@ impl ShardCore {
             client.session.handle_timeout(now);
             if client.stalled_at(self.config.limits.stall).is_some_and(|at| at <= now) {
                 client.session.handle_stalled();
+            }
+            if client.expires_at().is_some_and(|at| at <= now) {
+                client.session.disconnect(ReasonCode::NotAuthorized);
             }
             self.handle_session(now, slot);
         }

@@ -86,6 +86,8 @@ counters! {
     LateUpgrade "clients/refused/late/upgrade",
     /// Of these, connections that were late with CONNECT.
     LateConnect "clients/refused/late/connect",
+    /// Of these, connections whose CONNECT was not judged in time.
+    LateAuthenticate "clients/refused/late/authenticate",
     /// Of these, connections that were late in all.
     LateInAll "clients/refused/late/in all",
     /// Of these, connections whose header of the PROXY protocol was too long.
@@ -98,6 +100,16 @@ counters! {
     RefusedMalformed "clients/refused/malformed",
     /// Of these, connections whose CONNECT was refused.
     RefusedConnect "clients/refused/connect",
+    /// Of these, connections with wrong or missing credentials.
+    RefusedCredentials "clients/refused/credentials",
+    /// Of these, connections of users who may not connect.
+    RefusedNotAuthorized "clients/refused/not authorized",
+    /// Of these, connections with an Authentication Method that nobody here speaks.
+    RefusedMethod "clients/refused/authentication method",
+    /// Of these, connections that could not be judged.
+    RefusedUnavailable "clients/refused/authentication unavailable",
+    /// Of these, connections with the client identifier of another user's session.
+    RefusedForeignSession "clients/refused/foreign session",
     /// Of these, connections beyond the limit of their listener.
     ListenerFull "clients/refused/listener full",
     /// Of these, connections to a listener for proxies from others.
@@ -148,6 +160,8 @@ counters! {
     DisconnectedViolation "clients/ended/violation",
     /// Connections that another with the same client identifier replaced.
     DisconnectedTakenOver "clients/ended/taken over",
+    /// Connections that the broker ended because their client may not be here, or no longer.
+    DisconnectedNotAuthorized "clients/ended/not authorized",
     /// Connections that the broker ended for another reason, such as its own shutdown.
     DisconnectedByBroker "clients/ended/broker",
 }
@@ -173,6 +187,7 @@ impl Counter {
             CloseReason::Malformed(_) => Self::DisconnectedMalformed,
             CloseReason::Violation(_) => Self::DisconnectedViolation,
             CloseReason::Local(ReasonCode::SessionTakenOver) => Self::DisconnectedTakenOver,
+            CloseReason::Local(ReasonCode::NotAuthorized) => Self::DisconnectedNotAuthorized,
             CloseReason::Local(_) => Self::DisconnectedByBroker,
             _ => Self::DisconnectedTransport,
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mqtt_codec::Text;
 use mqtt_session::Time;
 
+use crate::auth::Permissions;
+
 /// A user that an authenticator has named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
@@ -12,6 +14,8 @@ pub struct User {
     pub name: Option<Text>,
     /// Groups that the evidence itself has named.
     pub groups: Vec<Text>,
+    /// What the evidence itself allows; none if it says nothing of that.
+    pub permissions: Option<Permissions>,
 }
 
 /// What was found out about a client before it may connect. The default is an anonymous one.

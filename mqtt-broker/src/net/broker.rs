@@ -9,11 +9,13 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::authenticators::Authenticators;
 use super::handle::BrokerHandle;
 #[cfg(feature = "tls")]
 use super::listen::TlsError;
 use super::listen::{Entrance, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
+use crate::auth::Authenticator;
 use crate::config::{Address, Config, ConfigError, Listener};
 use crate::core::Hub;
 
@@ -25,6 +27,7 @@ pub struct Broker;
 #[derive(Clone, Debug, Default)]
 pub struct BrokerBuilder {
     config: Config,
+    authenticators: Authenticators,
 }
 
 /// Why a broker could not start. Nothing of it is left running.
@@ -78,14 +81,64 @@ impl BrokerBuilder {
         self
     }
 
+    /// Has clients judged by the program itself: after those that the configuration names, and after authenticators that
+    /// were added before. Listeners may name it in their `auth`, and everybody whom it does not admit or refuse is
+    /// treated as `auth.allow_anonymous` says.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use mqtt_broker::Broker;
+    /// use mqtt_broker::auth::{Attempt, Authenticator, Decision, Identity, Judging};
+    ///
+    /// /// Devices whose client identifier is their user name, and who know the word of the day.
+    /// #[derive(Debug)]
+    /// struct WordOfTheDay(&'static [u8]);
+    ///
+    /// impl Authenticator for WordOfTheDay {
+    ///     fn name(&self) -> &str {
+    ///         "word_of_the_day"
+    ///     }
+    ///
+    ///     fn authenticate<'a>(&'a self, attempt: &'a Attempt) -> Judging<'a, Decision> {
+    ///         Box::pin(async move {
+    ///             let Some(password) = &attempt.password else { return Decision::Pass };
+    ///             if password.expose() != self.0 || attempt.user_name.as_ref() != Some(&attempt.client_id) {
+    ///                 return Decision::Pass;
+    ///             }
+    ///             Decision::Admit(Identity { user_name: attempt.user_name.clone(), ..Identity::default() })
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let broker = Broker::builder()
+    ///         .listen("127.0.0.1:0".parse()?)
+    ///         .authenticator(Arc::new(WordOfTheDay(b"heron")))
+    ///         .start()
+    ///         .await?;
+    ///     assert_eq!(broker.judged()[0].admitted, 0);
+    ///     broker.shutdown().await;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticators.push(authenticator);
+        self
+    }
+
     /// Looks at all that [`BrokerBuilder::start`] looks at before it opens a socket: the configuration, and the files that
     /// it names.
     ///
     /// # Errors
     /// [`StartError::Config`] and [`StartError::Tls`].
     pub fn check(&self) -> Result<(), StartError> {
-        self.config.check()?;
-        self.config.listeners.iter().try_for_each(|listener| Served::new(listener, &self.config).map(drop))
+        self.authenticators.check(&self.config)?;
+        let judges = self.authenticators.judges(&self.config, &[])?;
+        let mut listeners = self.config.listeners.iter();
+        listeners.try_for_each(|listener| Served::new(listener, &self.config, &judges).map(drop))
     }
 
     /// Opens the listeners and starts the shards, each on a thread of its own.
@@ -96,14 +149,17 @@ impl BrokerBuilder {
     /// # Cancel safety
     /// There is no point at which this waits: dropped before the first poll it has done nothing.
     pub async fn start(self) -> Result<BrokerHandle, StartError> {
-        self.config.check()?;
-        let opened = self.config.listeners.iter().map(|listener| Opened::open(listener, &self.config));
+        self.authenticators.check(&self.config)?;
+        let judges = self.authenticators.judges(&self.config, &[])?;
+        let opened =
+            self.config.listeners.iter().map(|listener| Opened::open(listener, &self.config, &judges));
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let (entrances, served): (Vec<_>, Vec<_>) = opened.into_iter().map(Opened::into_entrance).unzip();
-        let shared = Arc::new(Shared { hub, arrivals, served: served.into(), start: Instant::now() });
+        let (served, findings) = (served.into(), Mutex::default());
+        let shared = Arc::new(Shared { hub, arrivals, served, findings, start: Instant::now() });
         let shards = make_shards(&shared, entrances).map_err(StartError::Shard)?;
         let mut ends = Vec::new();
         for shard in shards {
@@ -115,7 +171,7 @@ impl BrokerBuilder {
                 }
             }
         }
-        Ok(BrokerHandle::new(shared, listeners, ends))
+        Ok(BrokerHandle::new(shared, listeners, self.authenticators, judges, ends))
     }
 }
 

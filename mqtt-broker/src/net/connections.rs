@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mio::Token;
 use mqtt_session::Time;
 
+use super::admission::Pending;
 use super::listen::Served;
 use super::stream::Stream;
 use crate::core::{ConnectionId, Lobby, Output, Slot, Visit};
@@ -48,6 +49,8 @@ pub(super) struct Stranger {
     /// Through what it came, whose limits it has.
     pub(super) served: Arc<Served>,
     pub(super) visit: Visit,
+    /// Its CONNECT, while that is being judged.
+    pub(super) pending: Option<Box<Pending>>,
     /// The deadline that the timers hold for it.
     pub(super) armed: Option<Time>,
 }
@@ -66,6 +69,19 @@ impl Connection {
             Place::Lobby(stranger) => Some(stranger),
             _ => None,
         }
+    }
+
+    /// Whether what the peer sends has to wait in the socket.
+    pub(super) fn is_paused(&self) -> bool {
+        let Place::Lobby(stranger) = &self.place else { return false };
+        stranger.pending.as_ref().is_some_and(|pending| pending.is_full())
+    }
+}
+
+impl Stranger {
+    /// Bytes of memory beside those of the layers of its stream.
+    pub(super) fn held(&self) -> usize {
+        self.lobby.held() + self.pending.as_ref().map_or(0, |pending| pending.held())
     }
 }
 

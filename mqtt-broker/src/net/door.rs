@@ -130,7 +130,8 @@ impl ShardLoop {
         };
         let limits = served.lobby();
         let visit = Visit::new(now, guest, stream.stage(), limits);
-        let stranger = Stranger { lobby: Lobby::new(limits), served: Arc::clone(served), visit, armed: None };
+        let (lobby, served) = (Lobby::new(limits), Arc::clone(served));
+        let stranger = Stranger { lobby, served, visit, pending: None, armed: None };
         let (id, token) = self.connections.insert(stream, Place::Lobby(Box::new(stranger)));
         self.wait_for(now, id);
         let Some(connection) = self.connections.get(id) else { return };
@@ -251,6 +252,7 @@ impl ShardLoop {
                 stranger.visit.extend(now, GRACE);
             }
             match stranger.visit.overdue(now) {
+                Some(limit @ Limit::Late(Stage::Authenticate)) => self.give_up_judging(now, id, limit),
                 Some(limit) => self.turn_away(now, id, limit),
                 None => self.arm(id),
             }
@@ -267,7 +269,7 @@ impl ShardLoop {
     }
 
     /// Counts a limit that was reached, and says so now and then.
-    fn note_limit(&mut self, now: Time, peer: Peer, limit: Limit) {
+    pub(super) fn note_limit(&mut self, now: Time, peer: Peer, limit: Limit) {
         self.count(limit.counter());
         let Some(unsaid) = self.failure_logs.speak(now, limit.counter()) else { return };
         let setting = limit.setting();

@@ -5,13 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use mqtt_codec::{Message, QoS, Seconds, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 
+use super::authenticators::Authenticators;
 use super::shard_loop::Shared;
+use crate::auth::{Judge, Judged};
 use crate::config::Listener;
 use crate::core::{Counter, LocalId, LocalMessage, Mail};
 
@@ -22,11 +24,12 @@ const LOCAL_SHARD: u16 = 0;
 pub struct BrokerHandle {
     shared: Arc<Shared>,
     listeners: Vec<Listener>,
+    pub(super) authenticators: Authenticators,
+    /// Those who judge clients now. Held while the configuration is replaced: one after the other, and the last one holds.
+    pub(super) judges: Mutex<Vec<Arc<Judge>>>,
     addresses: Vec<SocketAddr>,
     ends: Vec<oneshot::Receiver<io::Result<()>>>,
     next_id: AtomicU64,
-    /// Held while the configuration is replaced: one after the other, and the last one holds.
-    pub(super) reloading: Mutex<()>,
 }
 
 /// Too much mail waits for the broker: try again later.
@@ -38,10 +41,14 @@ impl BrokerHandle {
     pub(super) fn new(
         shared: Arc<Shared>,
         listeners: Vec<Listener>,
+        authenticators: Authenticators,
+        judges: Vec<Arc<Judge>>,
         ends: Vec<oneshot::Receiver<io::Result<()>>>,
     ) -> Self {
         let addresses = listeners.iter().filter_map(|listener| listener.address.socket()).collect();
-        Self { shared, listeners, addresses, ends, next_id: AtomicU64::new(0), reloading: Mutex::default() }
+        let next_id = AtomicU64::new(0);
+        let judges = Mutex::new(judges);
+        Self { shared, listeners, authenticators, judges, addresses, ends, next_id }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -108,6 +115,12 @@ impl BrokerHandle {
     /// A counter over all shards since the start.
     pub fn count(&self, counter: Counter) -> u64 {
         self.shared.hub.total(counter)
+    }
+
+    /// What each authenticator has decided since the start, in the order in which they are asked.
+    pub fn judged(&self) -> Vec<Judged> {
+        let judges = self.judges.lock().unwrap_or_else(PoisonError::into_inner);
+        judges.iter().map(|judge| judge.judged()).collect()
     }
 
     /// Clients that are connected.

@@ -7,15 +7,19 @@ use std::sync::PoisonError;
 use mqtt_codec::{Connect, Decoder, Text};
 use mqtt_session::Time;
 
-use super::connections::{Place, Stranger};
+use super::admission::Knock;
+use super::connections::Place;
 use super::shard_loop::{Arrival, ShardLoop};
-use crate::core::{ConnectionId, Counter, Departure, NewConnection, Output, Refusal, RefusalReason, Verdict};
+use crate::core::{Admission, ConnectionId, Counter, Departure, NewConnection, Output, Refusal, Verdict};
 
 impl ShardLoop {
     /// Bytes of a stranger.
     pub(super) fn handle_lobby_bytes(&mut self, now: Time, id: ConnectionId, len: usize) {
         let Some(connection) = self.connections.get(id) else { return };
         let Some(stranger) = connection.stranger() else { return };
+        if let Some(pending) = &mut stranger.pending {
+            return pending.keep(self.buffer.get(..len).unwrap_or_default());
+        }
         let verdict = stranger.lobby.handle_bytes(self.buffer.get(..len).unwrap_or_default());
         // what lies behind CONNECT is counted where it is handled
         let behind = if let Verdict::Connect { unread, .. } = &verdict { unread.len() } else { 0 };
@@ -25,7 +29,7 @@ impl ShardLoop {
             Verdict::Connect { connect, decoder, unread } => self.welcome(now, id, connect, decoder, unread),
             Verdict::Refuse(refusal) => {
                 self.depart(now, id, Departure::Failed);
-                self.refuse(now, id, refusal);
+                self.refuse(now, id, &refusal);
             }
         }
     }
@@ -34,15 +38,16 @@ impl ShardLoop {
     pub(super) fn note_progress(&mut self, now: Time, id: ConnectionId, bytes: usize) {
         let Some(connection) = self.connections.get(id) else { return };
         let (stage, layers) = (connection.stream.stage(), connection.stream.held());
-        let Some(Stranger { lobby, served, visit, .. }) = connection.stranger() else { return };
-        let noted = visit.note_read(now, stage, bytes, served.lobby());
-        match noted.and_then(|()| visit.hold(layers + lobby.held(), self.shared.hub.lobby_bytes())) {
+        let Some(stranger) = connection.stranger() else { return };
+        let held = layers + stranger.held();
+        let noted = stranger.visit.note_read(now, stage, bytes, stranger.served.lobby());
+        match noted.and_then(|()| stranger.visit.hold(held, self.shared.hub.lobby_bytes())) {
             Ok(()) => self.arm(id),
             Err(limit) => self.turn_away(now, id, limit),
         }
     }
 
-    /// A CONNECT that conforms: the connection goes to the shard where its client lives.
+    /// A CONNECT that conforms.
     fn welcome(
         &mut self,
         now: Time,
@@ -58,14 +63,24 @@ impl ShardLoop {
         if assigned {
             connect.client_id = self.assign_id();
         }
-        let home = self.shared.hub.home(&connect.client_id);
+        let knock = Knock { connect, assigned, decoder, unread };
+        let stranger = self.connections.get(id).and_then(|known| known.stranger());
+        match stranger.and_then(|stranger| stranger.served.chain()) {
+            Some(chain) => self.hand_in(now, id, chain, knock),
+            None => self.send_home(now, id, knock, Admission::default()),
+        }
+    }
+
+    /// A client: its connection goes to the shard where it lives.
+    pub(super) fn send_home(&mut self, now: Time, id: ConnectionId, knock: Knock, admission: Admission) {
+        let home = self.shared.hub.home(&knock.connect.client_id);
         self.depart(now, id, Departure::Accepted);
         let Some(mut connection) = self.connections.remove(id) else { return };
         if let Err(error) = connection.stream.deregister(self.poll.registry()) {
             tracing::warn!(%error, "connection lost on its way to another shard");
             return self.shared.hub.give_connection();
         }
-        let arrival = Arrival { stream: connection.stream, connect, assigned, decoder, unread };
+        let arrival = Arrival { stream: connection.stream, knock, admission };
         let Some(arrivals) = self.shared.arrivals.get(usize::from(home)) else { return };
         match arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(arrivals) => {
@@ -85,7 +100,7 @@ impl ShardLoop {
         if self.core.is_stopped() {
             return self.shared.hub.give_connection();
         }
-        let Arrival { stream, connect, assigned, decoder, unread } = arrival;
+        let Arrival { stream, knock: Knock { connect, assigned, decoder, unread }, admission } = arrival;
         let (id, token) = self.connections.insert(stream, Place::Arriving);
         let registered = self
             .connections
@@ -96,7 +111,7 @@ impl ShardLoop {
             return self.shared.hub.give_connection();
         }
         self.answer(id);
-        self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread });
+        self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread, admission });
         if let Some(connection) = self.connections.get(id)
             && connection.stream.has_ended()
         {
@@ -115,24 +130,25 @@ impl ShardLoop {
                     connection.place = Place::Client(slot);
                 }
             }
-            Err(refusal) => self.refuse(now, id, refusal),
+            Err(refusal) => self.refuse(now, id, &refusal),
         }
         self.settle(now);
     }
 
-    fn refuse(&mut self, now: Time, id: ConnectionId, refusal: Refusal) {
-        self.count(Counter::ClientsRefused);
-        let counter = match refusal.reason {
-            RefusalReason::Refused(_) => Counter::RefusedConnect,
-            _ => Counter::RefusedMalformed,
-        };
-        self.count(counter);
-        if let Some(unsaid) = self.failure_logs.speak(now, counter)
+    pub(super) fn refuse(&mut self, now: Time, id: ConnectionId, refusal: &Refusal) {
+        if let Some(unsaid) = self.failure_logs.speak(now, refusal.reason.counter())
             && let Some(connection) = self.connections.get(id)
         {
             let peer = connection.stream.peer();
             tracing::info!(%peer, unsaid, "connection refused: {}", refusal.reason);
         }
+        self.turn_down(now, id, refusal);
+    }
+
+    /// Counts a refusal, tells the client, and ends its connection.
+    pub(super) fn turn_down(&mut self, now: Time, id: ConnectionId, refusal: &Refusal) {
+        self.count(Counter::ClientsRefused);
+        self.count(refusal.reason.counter());
         let mut output = Output::new(usize::MAX);
         mqtt_codec::Sink::put(&mut output, &refusal.reply);
         self.close(now, id, output);
@@ -157,17 +173,17 @@ impl ShardLoop {
         }
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.shared.hub.give_connection();
-        if connection.stream.has_last_words() {
-            // there is nobody to wait for
-            let _ = connection.stream.finish(self.closing());
-        }
-        ignore(connection.stream.deregister(self.poll.registry()));
         // whoever sees that the client is gone finds its places free, and whoever sees the end finds it counted
         connection.stream.give_back_place();
         if let Place::Client(slot) = connection.place {
             self.core.handle_closed(now, slot);
             self.settle(now);
         }
+        if connection.stream.has_last_words() {
+            // there is nobody to wait for
+            let _ = connection.stream.finish(self.closing());
+        }
+        ignore(connection.stream.deregister(self.poll.registry()));
     }
 }
 

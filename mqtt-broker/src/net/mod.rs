@@ -1,10 +1,13 @@
 //! The shell around the core: listeners, streams, one event loop per shard, and the handle that programs hold.
 
+mod admission;
+mod authenticators;
 mod broker;
 mod connections;
 mod door;
 mod flush;
 mod handle;
+mod judges;
 mod listen;
 mod lobby;
 pub mod proxy;

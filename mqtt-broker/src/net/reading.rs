@@ -49,6 +49,10 @@ impl ShardLoop {
                 return self.schedule(id);
             }
         }
+        if connection.is_paused() {
+            // the shard that gets it hears of what is left
+            return;
+        }
         let stage = connection.stream.stage();
         match connection.stream.read(&mut self.buffer) {
             Ok(received) => {

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use mqtt_codec::{Connect, Decoder};
 use mqtt_session::Time;
 
+use super::admission::Knock;
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
 use super::door::Door;
+use super::judges::{Finding, Judges};
 use super::listen::{Entrance, Renewable};
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
-use crate::core::{ConnectionId, Counter, Hub, Notice, ShardCore};
+use crate::core::{Admission, ConnectionId, Counter, Hub, Notice, ShardCore};
 
 /// Events taken from one poll.
 const EVENTS: usize = 1_024;
@@ -27,10 +28,8 @@ const WAKER: Token = Token(FIRST_TOKEN - 1);
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) stream: Stream,
-    pub(super) connect: Box<Connect>,
-    pub(super) assigned: bool,
-    pub(super) decoder: Decoder,
-    pub(super) unread: Vec<u8>,
+    pub(super) knock: Knock,
+    pub(super) admission: Admission,
 }
 
 /// What the threads of a broker share besides the hub.
@@ -40,6 +39,8 @@ pub(super) struct Shared {
     pub(super) arrivals: Box<[Mutex<Option<Vec<Arrival>>>]>,
     /// What the connections of each listener have in common.
     pub(super) served: Box<[Renewable]>,
+    /// What was found out about strangers, for the lobby.
+    pub(super) findings: Mutex<Vec<Finding>>,
     pub(super) start: Instant,
 }
 
@@ -52,6 +53,8 @@ pub(super) struct ShardLoop {
     pub(super) listeners: Vec<Entrance>,
     pub(super) connections: Connections,
     pub(super) door: Door,
+    /// Where strangers are judged, once the first has to be.
+    pub(super) judges: Option<Judges>,
     /// When connections that are being closed are closed at the latest.
     pub(super) linger_deadlines: Deadlines,
     /// Clients with bytes to read that this turn did not read.
@@ -83,6 +86,7 @@ impl ShardLoop {
             listeners,
             connections: Connections::default(),
             door: Door::default(),
+            judges: None,
             linger_deadlines: Deadlines::default(),
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
@@ -125,6 +129,7 @@ impl ShardLoop {
         self.receive(now);
         self.core.handle_mail(now);
         self.core.handle_timeout(now);
+        self.receive_findings(now);
         self.serve_strangers(now);
         self.core.end_turn(now);
         self.settle(now);
@@ -172,11 +177,12 @@ impl ShardLoop {
     fn log(&mut self) {
         while let Some(notice) = self.core.poll_notice() {
             match notice {
-                Notice::Connected { client_id, version, session_present } => {
-                    tracing::debug!(%client_id, %version, session_present, "client connected");
+                Notice::Connected { client_id, user_name, version, session_present } => {
+                    let user_name = user_name.as_deref();
+                    tracing::debug!(?client_id, user_name, %version, session_present, "client connected");
                 }
                 Notice::Disconnected { client_id, cause } => {
-                    tracing::debug!(%client_id, "client disconnected: {cause}");
+                    tracing::debug!(?client_id, "client disconnected: {cause}");
                 }
             }
         }

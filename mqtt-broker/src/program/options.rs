@@ -66,7 +66,7 @@ pub(crate) struct Settings {
 
     /// Let everybody connect, also from other machines.
     ///
-    /// There is no authentication yet, so an address that other machines can reach is refused without this.
+    /// An address that other machines can reach is refused without this, unless something asks its clients who they are.
     #[arg(long)]
     allow_anonymous: bool,
 
@@ -154,7 +154,7 @@ impl Settings {
         if config.listeners.is_empty() {
             config.listeners.push(Listener::loopback());
         }
-        config.allow_anonymous |= self.allow_anonymous;
+        config.auth.allow_anonymous |= self.allow_anonymous;
         if let Some(shards) = self.shards.and_then(|shards| shards.try_into().ok()) {
             config.shards = shards;
         }
@@ -211,7 +211,7 @@ mod tests {
         let config = config(&[&arguments[..], &listen[..]].concat()).expect("a configuration");
         assert_eq!(config.shards.get(), 3);
         assert_eq!(config.session.maximum_packet_size, 65_536);
-        assert!(config.allow_anonymous);
+        assert!(config.auth.allow_anonymous);
         let ports: Vec<u16> = config
             .listeners
             .iter()

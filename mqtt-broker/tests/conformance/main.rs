@@ -7,6 +7,7 @@
 
 mod support;
 
+mod authenticate;
 mod bad_input;
 mod clean_start;
 mod connack;

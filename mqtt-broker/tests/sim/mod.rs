@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use mqtt_broker::config::Config;
 use mqtt_broker::core::{
-    Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, Refusal, ShardCore, Slot, Verdict,
+    Admission, Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, Refusal, ShardCore, Slot,
+    Verdict,
 };
 use mqtt_codec::{Connect, Decoder, Packet, Version};
 use mqtt_session::Time;
@@ -128,7 +129,14 @@ impl Sim {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
         let shard = usize::from(self.hub.home(&connect.client_id));
-        let new = NewConnection { connection, connect, assigned: false, decoder, unread };
+        let new = NewConnection {
+            connection,
+            connect,
+            assigned: false,
+            decoder,
+            unread,
+            admission: Admission::default(),
+        };
         let slot = self.cores[shard].connect(self.now, new)?;
         let decoder = Decoder::client(version, u32::MAX);
         let peer =

@@ -26,6 +26,8 @@ struct Table {
     proxy_protocol: bool,
     #[serde(default, deserialize_with = "networks")]
     trusted_proxies: Vec<Network>,
+    auth: Option<Vec<String>>,
+    allow_anonymous: Option<bool>,
     connections: Option<usize>,
     #[serde(default, with = "StageTable")]
     lobby: StageLimits,
@@ -53,6 +55,8 @@ fn listener<E: de::Error>(table: Table) -> Result<Listener, E> {
         origins: table.origins,
         proxy_protocol: table.proxy_protocol,
         trusted_proxies: table.trusted_proxies,
+        auth: table.auth,
+        allow_anonymous: table.allow_anonymous,
         connections: table.connections,
         lobby: table.lobby,
         permissions: table.permissions,

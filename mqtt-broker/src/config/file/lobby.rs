@@ -32,6 +32,8 @@ pub(super) struct LobbyTable {
     connect_timeout: Duration,
     #[serde(deserialize_with = "size")]
     connect_packet_size: u32,
+    #[serde(deserialize_with = "duration")]
+    authenticate_timeout: Duration,
     rate: u32,
     burst: u32,
     failures: u32,
@@ -69,6 +71,8 @@ pub(super) struct StageTable {
     connect_timeout: Option<Duration>,
     #[serde(deserialize_with = "some_size")]
     connect_packet_size: Option<u32>,
+    #[serde(deserialize_with = "some_duration")]
+    authenticate_timeout: Option<Duration>,
 }
 
 fn some_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {

@@ -40,6 +40,7 @@ fn the_example_names_every_setting() {
     // A setting that is missing from the example: the error for an unknown one counts them.
     let known = [
         "x = 1",
+        "[auth]\nx = 1",
         "[tcp]\nx = 1",
         "[tls]\nx = 1",
         "[limits]\nx = 1",
@@ -47,7 +48,7 @@ fn the_example_names_every_setting() {
         "[session]\nx = 1",
         "[session.queue]\nx = 1",
     ];
-    let tables_and_listener = 7;
+    let tables_and_listener = 8;
     let names: usize = known.map(|text| error(text).matches('`').count() / 2 - 1).iter().sum();
     assert_eq!(settings, names - tables_and_listener + 1);
 }
@@ -210,7 +211,7 @@ fn a_listener_that_asks_for_certificates_is_not_open() {
 #[test]
 fn mistakes_are_told_with_their_line() {
     for (text, start) in [
-        ("\nshard = 1", "line 2: unknown field `shard`, expected one of `listener`, `allow_anonymous`"),
+        ("\nshard = 1", "line 2: unknown field `shard`, expected one of `listener`, `shards`"),
         ("[limits]\n\nconections = 1", "line 3: unknown field `conections`, expected one of `connections`"),
         ("[lobby]\nexempt = ['10.0.0.1/8']", "line 2: \"10.0.0.1/8\" is no range of addresses: write"),
         ("[session]\nqueue = { message = 1 }", "line 2: unknown field `message`"),
@@ -242,7 +243,8 @@ fn mistakes_are_told_with_their_line() {
 fn values_that_cannot_be_together_are_refused() {
     let open: Config = "[[listener]]\naddress = 'tcp://0.0.0.0'".parse().expect("a configuration");
     assert!(matches!(open.check(), Err(ConfigError::Open { .. })));
-    assert_eq!(Config { allow_anonymous: true, ..open }.check(), Ok(()));
+    let auth = AuthSettings { allow_anonymous: true, ..AuthSettings::default() };
+    assert_eq!(Config { auth, ..open }.check(), Ok(()));
 
     for (size, valid) in [(0, false), (1, true), (268_435_460, true), (268_435_461, false)] {
         let config: Config =

@@ -37,6 +37,11 @@ pub struct Listener {
     pub proxy_protocol: bool,
     /// The proxies that are believed.
     pub trusted_proxies: Vec<Network>,
+    /// Who judges its clients, by name and in this order. Default: all of `[auth]`. None at all leaves it open to everybody,
+    /// or to all whose certificate `client_ca` has signed.
+    pub auth: Option<Vec<String>>,
+    /// Whether its clients may be anonymous. Default: as `auth.allow_anonymous` says.
+    pub allow_anonymous: Option<bool>,
     /// Connections at once through this listener. Default: as many as `limits.connections`.
     pub connections: Option<usize>,
     /// What its strangers may take, where that is other than in [`LobbyLimits`](super::LobbyLimits).
@@ -79,6 +84,8 @@ impl Listener {
             origins: Vec::new(),
             proxy_protocol: false,
             trusted_proxies: Vec::new(),
+            auth: None,
+            allow_anonymous: None,
             connections: None,
             lobby: StageLimits::default(),
             permissions: None,
@@ -95,11 +102,6 @@ impl Listener {
         let default =
             if self.client_ca.is_some() { ClientCertificate::Required } else { ClientCertificate::None };
         self.client_certificate.unwrap_or(default)
-    }
-
-    /// Whether other machines can connect and need not show who they are.
-    pub fn is_open(&self) -> bool {
-        !self.address.is_local() && self.client_certificate() != ClientCertificate::Required
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::core::stats::Counter;
 
-/// What a stranger is busy with. A transport has those of its parts, in this order, and always the last.
+/// What a stranger is busy with. A transport has those of its parts, in this order, and always CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The header of the PROXY protocol.
@@ -13,6 +13,8 @@ pub enum Stage {
     Upgrade,
     /// CONNECT.
     Connect,
+    /// Somebody else judges who the client is.
+    Authenticate,
 }
 
 /// Why a stranger is turned away before anything is wrong with its CONNECT.
@@ -65,11 +67,12 @@ impl Limit {
             Self::Late(Stage::Tls) => "lobby.tls_timeout",
             Self::Late(Stage::Upgrade) => "lobby.upgrade_timeout",
             Self::Late(Stage::Connect) => "lobby.connect_timeout",
+            Self::Late(Stage::Authenticate) => "lobby.authenticate_timeout",
             Self::LateInAll => "lobby.timeout",
             Self::Long(Stage::Proxy) => "lobby.proxy_bytes",
             Self::Long(Stage::Tls) => "lobby.tls_bytes",
             Self::Long(Stage::Upgrade) => "lobby.upgrade_bytes",
-            Self::Long(Stage::Connect) => "lobby.connect_packet_size",
+            Self::Long(Stage::Connect | Stage::Authenticate) => "lobby.connect_packet_size",
             Self::Rate => "lobby.rate",
         }
     }
@@ -87,19 +90,23 @@ impl Limit {
             Self::Late(Stage::Tls) => Counter::LateTls,
             Self::Late(Stage::Upgrade) => Counter::LateUpgrade,
             Self::Late(Stage::Connect) => Counter::LateConnect,
+            Self::Late(Stage::Authenticate) => Counter::LateAuthenticate,
             Self::LateInAll => Counter::LateInAll,
             Self::Long(Stage::Proxy) => Counter::LongProxy,
             Self::Long(Stage::Tls) => Counter::LongTls,
             // where an upgrade that is too long is refused with an answer
             Self::Long(Stage::Upgrade) => Counter::WebSocketRequest,
-            Self::Long(Stage::Connect) => Counter::LongConnect,
+            Self::Long(Stage::Connect | Stage::Authenticate) => Counter::LongConnect,
             Self::Rate => Counter::RefusedRate,
         }
     }
 
-    /// Whether it is held against the address: what others have used up is not.
+    /// Whether it is held against the address: what others have used up is not, nor the time that a judgement takes.
     pub const fn is_failure(self) -> bool {
-        matches!(self, Self::Late(_) | Self::LateInAll | Self::Long(_))
+        match self {
+            Self::Late(stage) => !matches!(stage, Stage::Authenticate),
+            other => matches!(other, Self::LateInAll | Self::Long(_)),
+        }
     }
 }
 
@@ -110,6 +117,7 @@ impl Stage {
             Self::Tls => "the handshake of TLS",
             Self::Upgrade => "the opening handshake of WebSocket",
             Self::Connect => "CONNECT",
+            Self::Authenticate => "authentication",
         }
     }
 }

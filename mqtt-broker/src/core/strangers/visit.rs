@@ -42,6 +42,10 @@ impl Visit {
         if stage > self.stage {
             (self.stage, self.bytes) = (stage, 0);
             self.stage_ends = now.after(timeout(stage, limits));
+            if stage == Stage::Authenticate {
+                // the connection waits for the broker, which has a limit of its own for that
+                self.ends = self.ends.max(self.stage_ends);
+            }
             return Ok(());
         }
         self.bytes = self.bytes.saturating_add(len);
@@ -67,7 +71,7 @@ impl Visit {
 
     /// Which limit of time is reached.
     pub fn overdue(&self, now: Time) -> Option<Limit> {
-        if self.ends <= now {
+        if self.ends <= now && self.stage != Stage::Authenticate {
             return Some(Limit::LateInAll);
         }
         (self.stage_ends <= now).then_some(Limit::Late(self.stage))
@@ -92,6 +96,7 @@ const fn timeout(stage: Stage, limits: &LobbyLimits) -> Duration {
         Stage::Tls => limits.tls_timeout,
         Stage::Upgrade => limits.upgrade_timeout,
         Stage::Connect => limits.connect_timeout,
+        Stage::Authenticate => limits.authenticate_timeout,
     }
 }
 
@@ -101,7 +106,7 @@ const fn most(stage: Stage, limits: &LobbyLimits) -> usize {
         Stage::Proxy => limits.proxy_bytes,
         Stage::Tls => limits.tls_bytes,
         Stage::Upgrade => limits.upgrade_bytes,
-        Stage::Connect => (limits.connect_packet_size as usize).saturating_mul(FRAMING),
+        Stage::Connect | Stage::Authenticate => (limits.connect_packet_size as usize).saturating_mul(FRAMING),
     }
 }
 

@@ -10,6 +10,7 @@ mod tls_error;
 mod unix;
 
 use std::io;
+use std::sync::Arc;
 
 use mio::event::Source;
 use mio::net::TcpListener;
@@ -18,6 +19,7 @@ use mio::net::UnixListener;
 
 use super::broker::StartError;
 use super::stream::{Peer, Socket};
+use crate::auth::Judge;
 use crate::config::{Address, Config, Listener};
 
 pub(super) use served::{Place, Renewable, Served};
@@ -53,8 +55,12 @@ pub(super) enum Entrance {
 
 impl Opened {
     /// Opens the socket and reads the files of a listener.
-    pub(super) fn open(listener: &Listener, config: &Config) -> Result<Self, StartError> {
-        let served = Served::new(listener, config)?;
+    pub(super) fn open(
+        listener: &Listener,
+        config: &Config,
+        judges: &[Arc<Judge>],
+    ) -> Result<Self, StartError> {
+        let served = Served::new(listener, config, judges)?;
         let address = &listener.address;
         let refused = |error| StartError::Bind { address: address.clone(), error };
         let (door, address) = match address {

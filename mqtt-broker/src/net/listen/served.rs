@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::super::broker::StartError;
 use super::super::stream::{Failure, Layers, Peer, Under};
+use crate::auth::{Chain, Judge};
 use crate::config::{Address, Config, Listener, LobbyLimits};
 use crate::net::proxy::ProxyFailure;
 
@@ -23,12 +24,19 @@ pub(in crate::net) struct Served {
     tls: Option<Arc<ServerConfig>>,
     #[cfg(feature = "websocket")]
     door: Option<Arc<Door>>,
+    /// Who judges its clients, if anybody.
+    chain: Option<Arc<Chain>>,
     /// Those that came before a reload count as well.
     connections: Arc<AtomicUsize>,
 }
 
 impl Served {
-    pub(in crate::net) fn new(listener: &Listener, config: &Config) -> Result<Self, StartError> {
+    /// Reads the files of a listener. Its clients are judged by those of `judges` that it names, or all.
+    pub(in crate::net) fn new(
+        listener: &Listener,
+        config: &Config,
+        judges: &[Arc<Judge>],
+    ) -> Result<Self, StartError> {
         let lobby = config.lobby.with(&listener.lobby);
         #[cfg(feature = "tls")]
         let tls = if listener.address.has_tls() {
@@ -47,9 +55,20 @@ impl Served {
                 request_bytes: lobby.upgrade_bytes,
             })
         });
+        let judges: Vec<Arc<Judge>> = match &listener.auth {
+            None => judges.to_vec(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| judges.iter().find(|judge| judge.name() == name))
+                .cloned()
+                .collect(),
+        };
+        let allow_anonymous = config.allows_anonymous(listener);
+        let chain = (!judges.is_empty()).then(|| Arc::new(Chain::new(judges, allow_anonymous)));
         Ok(Self {
             listener: listener.clone(),
             lobby,
+            chain,
             #[cfg(feature = "tls")]
             tls,
             #[cfg(feature = "websocket")]
@@ -74,7 +93,11 @@ impl Served {
         self.listener.proxy_protocol
     }
 
-    pub(super) const fn listener(&self) -> &Listener {
+    pub(in crate::net) fn chain(&self) -> Option<Arc<Chain>> {
+        self.chain.clone()
+    }
+
+    pub(in crate::net) const fn listener(&self) -> &Listener {
         &self.listener
     }
 

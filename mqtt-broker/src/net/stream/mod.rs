@@ -161,6 +161,12 @@ impl Stream {
         self.layers.as_ref().and_then(|layers| layers.tls()).is_some_and(Tls::is_resumed)
     }
 
+    /// The certificate of the peer and those behind it, which TLS has found to be good.
+    pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        let tls = self.layers.as_ref().and_then(|layers| layers.tls());
+        tls.map(Tls::peer_certificates).unwrap_or_default()
+    }
+
     /// The other end: of the socket, or what a trusted proxy says.
     pub(super) const fn peer(&self) -> Peer {
         self.peer

@@ -179,6 +179,12 @@ impl Tls {
     pub(super) fn is_resumed(&self) -> bool {
         self.0.handshake_kind() == Some(HandshakeKind::Resumed)
     }
+
+    /// What the client has proved to own, and those behind it, in DER.
+    pub(super) fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        let certificates = self.0.peer_certificates().unwrap_or_default();
+        certificates.iter().map(|certificate| certificate.to_vec()).collect()
+    }
 }
 
 impl fmt::Debug for Tls {

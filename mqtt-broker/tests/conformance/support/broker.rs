@@ -1,10 +1,12 @@
 //! A broker on a port of its own, for one test.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use mqtt_broker::auth::Authenticator;
 use mqtt_broker::config::Config;
 use mqtt_broker::core::Counter;
-use mqtt_broker::{Broker, BrokerHandle};
+use mqtt_broker::{Broker, BrokerBuilder, BrokerHandle};
 use mqtt_codec::Version;
 
 use super::client::Client;
@@ -53,11 +55,20 @@ impl TestBroker {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(Broker::builder(), change)
+    }
+
+    /// One that asks this authenticator who its clients are.
+    pub(crate) fn judged(judge: Arc<dyn Authenticator>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(Broker::builder().authenticator(judge), change)
+    }
+
+    fn start_with(builder: BrokerBuilder, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { sys_interval: Duration::ZERO, ..Config::default() };
         config.listeners.push("tcp://127.0.0.1:0".parse().expect("a URL"));
         change(&mut config);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let handle = runtime.block_on(Broker::builder().config(config).start()).expect("a port");
+        let handle = runtime.block_on(builder.config(config).start()).expect("a port");
         Self { handle }
     }
 
@@ -69,7 +80,12 @@ impl TestBroker {
 
     /// A connection on which nothing was sent. The version is the one of the notation.
     pub(crate) fn open(&self, version: Version) -> Client {
-        Client::open(self.handle.addresses()[0], version)
+        self.open_at(0, version)
+    }
+
+    /// The same at a listener, by its place in the configuration.
+    pub(crate) fn open_at(&self, listener: usize, version: Version) -> Client {
+        Client::open(self.handle.addresses()[listener], version)
     }
 
     /// A connection on which CONNECT was sent.

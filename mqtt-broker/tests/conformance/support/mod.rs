@@ -2,6 +2,7 @@
 
 pub(crate) mod broker;
 pub(crate) mod client;
+pub(crate) mod judge;
 pub(crate) mod virtual_time;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt_broker::config::Config;
-use mqtt_broker::core::{Closed, ConnectionId, Hub, Lobby, NewConnection, Output, ShardCore, Slot, Verdict};
+use mqtt_broker::core::{
+    Admission, Closed, ConnectionId, Hub, Lobby, NewConnection, Output, ShardCore, Slot, Verdict,
+};
 use mqtt_codec::Version;
 use mqtt_session::Time;
 
@@ -48,7 +50,14 @@ impl World {
         let Verdict::Connect { connect, decoder, unread } = verdict else { panic!("{verdict:?}") };
         let id = PeerId(self.peers.len());
         let connection = ConnectionId(id.0 as u64);
-        let new = NewConnection { connection, connect, assigned: false, decoder, unread };
+        let new = NewConnection {
+            connection,
+            connect,
+            assigned: false,
+            decoder,
+            unread,
+            admission: Admission::default(),
+        };
         let slot = self.core.connect(self.now, new).expect("room for a session");
         self.peers.push(Peer { version, slot, received: Vec::new(), open: true });
         self.turn();

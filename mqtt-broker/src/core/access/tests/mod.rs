@@ -31,7 +31,11 @@ fn rules(rules: Vec<Rule>) -> Arc<Rules> {
 
 fn user(name: Option<&str>, groups: &[&str]) -> Arc<User> {
     let text = |name: &str| Text::new(name).expect("a text");
-    Arc::new(User { name: name.map(text), groups: groups.iter().map(|group| text(group)).collect() })
+    Arc::new(User {
+        name: name.map(text),
+        groups: groups.iter().map(|group| text(group)).collect(),
+        permissions: None,
+    })
 }
 
 /// What the rules say of a client.

@@ -1,0 +1,169 @@
+//! Authenticators in the order in which they are asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Attempt, Authenticator, Decision, Identity, Refused};
+
+/// An authenticator, and how often it has decided.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    authenticator: Arc<dyn Authenticator>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    admitted: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// Decisions of one authenticator since the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The name of the authenticator.
+    pub name: String,
+    /// Clients that it has admitted.
+    pub admitted: u64,
+    /// Clients that it has refused. Those about whom it has said nothing are not among them.
+    pub refused: u64,
+}
+
+/// Who is asked about the clients of one listener.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    judges: Vec<Arc<Judge>>,
+    allow_anonymous: bool,
+}
+
+/// A client that was not admitted.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) refused: Refused,
+    /// Who has refused it, if that was one of them.
+    pub(crate) by: Option<Arc<Judge>>,
+}
+
+impl Judge {
+    /// Counts on where one of `before` with the same name has come to.
+    pub(crate) fn new(authenticator: Arc<dyn Authenticator>, before: &[Arc<Self>]) -> Arc<Self> {
+        let known = before.iter().find(|known| known.name() == authenticator.name());
+        let counts = known.map(|known| Arc::clone(&known.counts)).unwrap_or_default();
+        Arc::new(Self { authenticator, counts })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.authenticator.name()
+    }
+
+    pub(crate) fn judged(&self) -> Judged {
+        Judged {
+            name: self.name().to_owned(),
+            admitted: self.counts.admitted.load(Ordering::Relaxed),
+            refused: self.counts.refused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Chain {
+    pub(crate) const fn new(judges: Vec<Arc<Judge>>, allow_anonymous: bool) -> Self {
+        Self { judges, allow_anonymous }
+    }
+
+    /// Asks one after the other, until one admits or refuses.
+    pub(crate) async fn judge(&self, attempt: &Attempt) -> Result<Identity, Rejected> {
+        for judge in &self.judges {
+            match judge.authenticator.authenticate(attempt).await {
+                Decision::Admit(identity) => {
+                    judge.counts.admitted.fetch_add(1, Ordering::Relaxed);
+                    return Ok(identity);
+                }
+                Decision::Refuse(refused) => {
+                    judge.counts.refused.fetch_add(1, Ordering::Relaxed);
+                    return Err(Rejected { refused, by: Some(Arc::clone(judge)) });
+                }
+                Decision::Pass => {}
+            }
+        }
+        if self.allow_anonymous && attempt.is_anonymous() {
+            return Ok(Identity::default());
+        }
+        Err(Rejected { refused: Refused::Credentials, by: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use mqtt_codec::{Text, Version};
+
+    use super::*;
+    use crate::auth::{Judging, Secret};
+
+    /// Says of everybody the same.
+    #[derive(Debug)]
+    struct Always(Decision);
+
+    impl Authenticator for Always {
+        fn name(&self) -> &'static str {
+            "always"
+        }
+
+        fn authenticate<'a>(&'a self, _: &'a Attempt) -> Judging<'a, Decision> {
+            Box::pin(async { self.0.clone() })
+        }
+    }
+
+    fn named(name: &str) -> Identity {
+        Identity { user_name: Some(Text::new(name).expect("text")), ..Identity::default() }
+    }
+
+    fn attempt() -> Attempt {
+        Attempt {
+            listener: crate::config::Listener::loopback().address,
+            peer: Some(Ipv4Addr::LOCALHOST.into()),
+            version: Version::V5,
+            client_id: Text::new("c").expect("text"),
+            user_name: None,
+            password: None,
+            certificates: Vec::new(),
+        }
+    }
+
+    fn judge(decisions: &[Decision], allow_anonymous: bool, attempt: &Attempt) -> Result<Identity, Refused> {
+        let judges: Vec<_> =
+            decisions.iter().map(|decision| Judge::new(Arc::new(Always(decision.clone())), &[])).collect();
+        let chain = Chain::new(judges.clone(), allow_anonymous);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let outcome = runtime.block_on(chain.judge(attempt));
+        let decided: u64 =
+            judges.iter().map(|judge| judge.judged()).map(|judged| judged.admitted + judged.refused).sum();
+        let by = outcome.as_ref().map_or_else(|rejected| rejected.by.is_some(), |_| decided == 1);
+        assert_eq!(u64::from(by), decided);
+        outcome.map_err(|rejected| rejected.refused)
+    }
+
+    #[test]
+    fn the_first_that_admits_or_refuses_decides() {
+        let (admit, refuse) = (Decision::Admit(named("a")), Decision::Refuse(Refused::NotAuthorized));
+        let pass = Decision::Pass;
+        let judge = |decisions: &[Decision]| judge(decisions, true, &attempt());
+        assert_eq!(judge(&[admit.clone(), refuse.clone()]), Ok(named("a")));
+        assert_eq!(judge(&[pass.clone(), refuse, admit.clone()]), Err(Refused::NotAuthorized));
+        assert_eq!(judge(&[pass.clone(), pass, admit]), Ok(named("a")));
+    }
+
+    #[test]
+    fn who_claims_nothing_is_anonymous_where_that_is_allowed_and_nobody_else_is() {
+        let pass = [Decision::Pass];
+        assert_eq!(judge(&pass, true, &attempt()), Ok(Identity::default()));
+        assert_eq!(judge(&pass, false, &attempt()), Err(Refused::Credentials));
+        let user = Attempt { user_name: Some(Text::new("u").expect("text")), ..attempt() };
+        assert_eq!(judge(&pass, true, &user), Err(Refused::Credentials));
+        let password = Attempt { password: Some(Secret::new("p".into())), ..attempt() };
+        assert_eq!(judge(&pass, true, &password), Err(Refused::Credentials));
+        let certificate = Attempt { certificates: vec![vec![1]], ..attempt() };
+        assert_eq!(judge(&pass, true, &certificate), Ok(Identity::default()));
+    }
+}
