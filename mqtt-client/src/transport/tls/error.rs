@@ -71,7 +71,8 @@ pub enum TlsError {
     // the server's certificate
     /// A CA's own certificate in place of a server's.
     #[error(
-        "the server's certificate is that of a CA and cannot be a server's: have the CA sign one for the server"
+        "the server's certificate is that of a CA and cannot be a server's: have the CA sign one for the server, or \
+         make a self-signed one with `openssl req -x509 -addext basicConstraints=critical,CA:FALSE`"
     )]
     CaCertificate,
     /// Its time is over.
@@ -219,7 +220,9 @@ impl TlsError {
             CertificateError::NotValidForName => {
                 Self::WrongName { expected: "this host".to_owned(), presented: Vec::new() }
             }
-            CertificateError::BadSignature => Self::OtherIssuer,
+            // the second where the keys of the two are of different kinds
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::OtherIssuer,
             CertificateError::Revoked => Self::Revoked,
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
             CertificateError::UnknownRevocationStatus => Self::RevocationUnknown,
@@ -290,14 +293,28 @@ impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [] => f.write_str(" (it has no names)"),
-            names => write!(f, " but for {}", names.join(", ")),
+            names => {
+                write!(f, " but for {}", names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", "))
+            }
         }
     }
+}
+
+/// A name without what rustls writes around it: `DnsName("h")`, `IpAddress(::1)`.
+fn plain(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_a_certificate_are_listed_as_people_write_them() {
+        let names = ["DnsName(\"a.example\")", "IpAddress(192.0.2.1)", "b.example"].map(str::to_owned);
+        assert_eq!(Names(&names).to_string(), " but for a.example, 192.0.2.1, b.example");
+    }
 
     #[test]
     fn spans_are_in_the_unit_of_their_size() {

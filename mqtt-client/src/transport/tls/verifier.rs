@@ -33,7 +33,12 @@ impl ServerCertVerifier for Explaining {
     ) -> Result<ServerCertVerified, Error> {
         let verdict = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verdict {
-            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) if is_self_signed(end_entity) => {
+            // those of the second line where a trusted CA happens to have the same name
+            Err(Error::InvalidCertificate(
+                CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            )) if is_self_signed(end_entity) => {
                 Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned)))))
             }
             verdict => verdict,
