@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mqtt_broker::config::{ClientCertificate, Listener};
 use mqtt_broker::core::Counter;
 use mqtt_codec::Version;
-use rcgen::{SerialNumber, date_time_ymd};
+use rcgen::{BasicConstraints, IsCa, SerialNumber, date_time_ymd};
 
 use crate::authority::{Authority, Leaf};
 use crate::peer::packets::connect;
@@ -45,12 +45,14 @@ fn a_listener_that_needs_certificates_says_apart_what_is_wrong_with_one() {
     let early = authority.leaf(|leaf| leaf.not_before = date_time_ymd(2100, 1, 1));
     let revoked = authority.leaf(|leaf| leaf.serial_number = Some(SerialNumber::from(REVOKED)));
     let unknown = stranger.leaf(|_| {});
+    let of_ca = authority.leaf(|leaf| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
     for (leaf, counter) in [
         (None, Counter::TlsCertificateMissing),
         (Some(expired), Counter::TlsCertificateExpired),
         (Some(early), Counter::TlsCertificateExpired),
         (Some(revoked), Counter::TlsCertificateRevoked),
         (Some(unknown), Counter::TlsCertificateUnknown),
+        (Some(of_ca), Counter::TlsCertificateUnknown),
     ] {
         let before = broker.handle.count(counter);
         assert!(!is_welcome(&broker, &authority, leaf.as_ref()), "{counter:?}");

@@ -26,6 +26,11 @@ pub(in crate::net) enum TlsFailure {
     CertificateRevoked,
     #[error("the certificate of the client is signed by none of client_ca")]
     CertificateUnknown,
+    #[error(
+        "the certificate of the client is that of a CA, as self-signed ones often are: have a CA of client_ca sign one \
+         for the client"
+    )]
+    CertificateOfCa,
     #[error("the certificate of the client is refused: {0}")]
     Certificate(CertificateError),
     #[error(
@@ -59,7 +64,7 @@ impl TlsFailure {
             Self::CertificateExpired => Counter::TlsCertificateExpired,
             Self::CertificateMissing => Counter::TlsCertificateMissing,
             Self::CertificateRevoked => Counter::TlsCertificateRevoked,
-            Self::CertificateUnknown => Counter::TlsCertificateUnknown,
+            Self::CertificateOfCa | Self::CertificateUnknown => Counter::TlsCertificateUnknown,
             Self::PlainMqtt | Self::NotTls => Counter::TlsNotSpoken,
             Self::Version => Counter::TlsVersion,
             Self::Alert(_)
@@ -86,6 +91,11 @@ impl From<Error> for TlsFailure {
                 | Certificate::NotValidYetContext { .. } => Self::CertificateExpired,
                 Certificate::Revoked => Self::CertificateRevoked,
                 Certificate::UnknownIssuer => Self::CertificateUnknown,
+                Certificate::Other(ref other)
+                    if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
+                {
+                    Self::CertificateOfCa
+                }
                 other => Self::Certificate(other),
             },
             Error::PeerIncompatible(
