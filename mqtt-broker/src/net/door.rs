@@ -98,7 +98,7 @@ impl ShardLoop {
                     if let Some(unsaid) = self.door.failure_log.speak(now) {
                         let advice =
                             if is_out_of_files(&error) { "; raise the limit of open files" } else { "" };
-                        tracing::warn!(%error, unsaid, "no connection can be accepted{advice}");
+                        tracing::warn!(%error, not_logged = unsaid, "no connection can be accepted{advice}");
                     }
                     self.door.accept_at = Some(now.after(ACCEPT_PAUSE));
                     return false;
@@ -274,9 +274,9 @@ impl ShardLoop {
         let Some(unsaid) = self.failure_logs.speak(now, limit.counter()) else { return };
         let setting = limit.setting();
         if limit.is_failure() {
-            tracing::info!(%peer, unsaid, "connection refused: {limit}; raise {setting} to allow more");
+            tracing::info!(%peer, not_logged = unsaid, "connection refused: {limit}; raise {setting} to allow more");
         } else {
-            tracing::warn!(%peer, unsaid, "connection refused: {limit}; raise {setting} to allow more");
+            tracing::warn!(%peer, not_logged = unsaid, "connection refused: {limit}; raise {setting} to allow more");
         }
     }
 }

@@ -140,7 +140,7 @@ impl ShardLoop {
             && let Some(connection) = self.connections.get(id)
         {
             let peer = connection.stream.peer();
-            tracing::info!(%peer, unsaid, "connection refused: {}", refusal.reason);
+            tracing::info!(%peer, not_logged = unsaid, "connection refused: {}", refusal.reason);
         }
         self.turn_down(now, id, refusal);
     }

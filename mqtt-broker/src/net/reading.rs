@@ -115,7 +115,7 @@ impl ShardLoop {
         let Some(counter) = failure.counter() else { return };
         self.count(counter);
         if let Some(unsaid) = self.failure_logs.speak(now, counter) {
-            tracing::warn!(%peer, unsaid, "connection refused: {failure}");
+            tracing::warn!(%peer, not_logged = unsaid, "connection refused: {failure}");
         }
     }
 
