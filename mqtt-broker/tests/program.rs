@@ -133,7 +133,7 @@ fn bad_options_are_refused_in_one_sentence() {
         ),
         (
             &["--max-packet-size", "300MB"],
-            "maximum_packet_size is 300000000, but has to lie between 1 and 268435460",
+            "session.maximum_packet_size (--max-packet-size) is 300000000, but has to lie between 1 and 268435460",
         ),
         (&["--log", "mqtt_broker=loud"], "invalid value 'mqtt_broker=loud' for '--log <FILTER>'"),
         (&["-v", "--log", "info"], "the argument '--verbose...' cannot be used with '--log <FILTER>'"),
@@ -196,14 +196,14 @@ fn a_port_in_use_is_told_with_another_one() {
     let address = other.local_addr().expect("an address");
     let refused = refused(&["--listen", &format!("tcp://{address}")], 1);
     let sentence =
-        format!("tcp://{address} is in use by another program: stop that, or use --listen tcp://127.0.0.1:");
+        format!("tcp://{address} is in use by another program: stop that, or listen on tcp://127.0.0.1:");
     assert!(refused.starts_with(&sentence), "{refused}");
 }
 
 #[test]
 fn a_foreign_address_is_told() {
     let refused = refused(&["--listen", "tcp://192.0.2.1:0", "--allow-anonymous"], 1);
-    assert_eq!(refused, "tcp://192.0.2.1:0 is no address of this machine: use --listen with one that is");
+    assert_eq!(refused, "tcp://192.0.2.1:0 is no address of this machine: listen on one that is");
 }
 
 #[test]

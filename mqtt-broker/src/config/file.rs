@@ -5,6 +5,7 @@
 
 mod auth;
 mod listener;
+mod wording;
 
 use std::fmt;
 use std::fs;
@@ -29,8 +30,8 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, or line by line what is not a setting or not a value of it.
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        let text =
-            fs::read_to_string(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+        let bytes = fs::read(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+        let text = String::from_utf8(bytes).map_err(|_| FileError::Encoding { path: path.to_owned() })?;
         text.parse().map_err(|error| FileError::Syntax { path: path.to_owned(), error })
     }
 }
@@ -43,7 +44,7 @@ impl FromStr for Config {
         parsed.map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = 1 + text.bytes().take(start).filter(|&byte| byte == b'\n').count();
-            SyntaxError { line, message: error.message().trim().replace('\n', ", ") }
+            SyntaxError { line, message: wording::plain(&error.message().trim().replace('\n', ", ")) }
         })
     }
 }
@@ -63,6 +64,12 @@ pub struct SyntaxError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FileError {
+    /// The file is something else than text.
+    #[error("{} is no text in UTF-8: save it in that encoding", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {error}", path.display())]
     Read {
@@ -206,7 +213,7 @@ fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
 
 fn interval<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let scalar = Scalar::deserialize(input)?;
-    if scalar.is("off") { Ok(Duration::ZERO) } else { scalar.duration().map_err(de::Error::custom) }
+    if scalar.is("off") { Ok(Duration::ZERO) } else { scalar.duration().map_err(|error| or("off", &error)) }
 }
 
 /// Seconds of a Session Expiry Interval, whose largest value means never.
@@ -215,7 +222,7 @@ fn expiry<'de, D: Deserializer<'de>>(input: D) -> Result<u32, D::Error> {
     if scalar.is("never") {
         return Ok(u32::MAX);
     }
-    let seconds = scalar.seconds().map_err(de::Error::custom)?;
+    let seconds = scalar.seconds().map_err(|error| or("never", &error))?;
     let valid = u32::try_from(seconds).ok().filter(|&seconds| seconds < u32::MAX);
     valid.ok_or_else(|| de::Error::custom("the longest session expiry is 49710d; write \"never\" for none"))
 }
@@ -225,11 +232,16 @@ fn keep_alive<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroU16>,
     if scalar.is("none") {
         return Ok(None);
     }
-    let seconds = scalar.seconds().map_err(de::Error::custom)?;
+    let seconds = scalar.seconds().map_err(|error| or("none", &error))?;
     let valid = u16::try_from(seconds).ok().and_then(NonZeroU16::new);
     valid.map(Some).ok_or_else(|| {
         de::Error::custom("a keep alive lies between 1s and 65535s; write \"none\" for no maximum")
     })
+}
+
+/// A quantity that cannot be read, where a word may stand for it as well.
+fn or<E: de::Error>(word: &str, error: &QuantityError) -> E {
+    E::custom(format_args!("{error}, or {word:?}"))
 }
 
 /// A quantity before its kind is known: people write numbers and numbers with units.

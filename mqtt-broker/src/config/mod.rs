@@ -12,6 +12,7 @@ pub mod quantity;
 mod renewed;
 mod transport;
 
+use std::collections::HashSet;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -83,6 +84,9 @@ impl Config {
                 return Err(ConfigError::Listener { address: listener.address.clone(), misfit });
             }
         }
+        if let Some(address) = self.address_of_two() {
+            return Err(ConfigError::Twice { address: address.clone() });
+        }
         let kinds = [&self.auth.kinds()[..], authenticators].concat();
         self.listeners.iter().try_for_each(|listener| self.check_identity(listener, &kinds))?;
         let size = self.session.maximum_packet_size;
@@ -120,6 +124,20 @@ impl Config {
             return Ok(());
         }
         Err(ConfigError::Open { address: address.clone() })
+    }
+
+    /// The address of a listener that one before it has as well. With port 0 each gets one of its own.
+    fn address_of_two(&self) -> Option<&Address> {
+        let place = |address: &Address| match address {
+            Address::Unix(path) => (None, Some(path.clone())),
+            address => (address.socket().filter(|socket| socket.port() != 0), None),
+        };
+        let mut places = HashSet::new();
+        let mut addresses = self.listeners.iter().map(|listener| &listener.address);
+        addresses.find(|address| {
+            let place = place(address);
+            place != (None, None) && !places.insert(place)
+        })
     }
 }
 
@@ -165,6 +183,12 @@ pub enum ConfigError {
         /// The listener.
         address: Address,
     },
+    /// Two listeners at one place.
+    #[error("{address}: another listener has the same address and port, or path: give each its own")]
+    Twice {
+        /// The second of them.
+        address: Address,
+    },
     /// A limit of 0 that would let nobody in.
     #[error("{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]
     Zero {
@@ -172,7 +196,10 @@ pub enum ConfigError {
         name: &'static str,
     },
     /// A size that MQTT does not know.
-    #[error("maximum_packet_size is {size}, but has to lie between 1 and {}", Rules::MAX_PACKET_SIZE)]
+    #[error(
+        "session.maximum_packet_size (--max-packet-size) is {size}, but has to lie between 1 and {}",
+        Rules::MAX_PACKET_SIZE
+    )]
     PacketSize {
         /// What was set.
         size: u32,

@@ -16,6 +16,11 @@ pub(crate) enum Failure {
     Bind { address: Address, error: io::Error },
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(
+        "--certificate and --key are for addresses given by --listen, and none of these has TLS: use tls:// or \
+         wss://, or leave them out"
+    )]
+    CertificateUnused,
     #[error("the broker has ended, because {0}; its log says more")]
     Ended(io::Error),
     #[error(transparent)]
@@ -40,7 +45,7 @@ impl Failure {
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("mqtt-broker: {self}");
         match self {
-            Self::Config(_) | Self::File(_) => ExitCode::from(2),
+            Self::CertificateUnused | Self::Config(_) | Self::File(_) => ExitCode::from(2),
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
@@ -55,16 +60,14 @@ fn advice(address: &Address, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let other = at_port(socket.port().checked_add(1).unwrap_or(usual));
-            format!("{address} is in use by another program: stop that, or use --listen {other}")
+            format!("{address} is in use by another program: stop that, or listen on {other}")
         }
         io::ErrorKind::PermissionDenied => {
             let other = at_port(if address.is_websocket() { 8080 } else { usual });
-            format!(
-                "you have no permission to listen on {address}: use a port from 1024, as --listen {other}"
-            )
+            format!("you have no permission to listen on {address}: use a port from 1024, as {other}")
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{address} is no address of this machine: use --listen with one that is")
+            format!("{address} is no address of this machine: listen on one that is")
         }
         _ => format!("cannot listen on {address}: {error}"),
     }
@@ -100,9 +103,13 @@ pub(crate) fn tell_usage(answer: &clap::Error) -> ExitCode {
     let mut lines = text.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();
     let sentence = first.strip_prefix("error: ").unwrap_or(first);
-    match lines.find(|line| line.starts_with("tip: ")) {
-        Some(tip) => eprintln!("mqtt-broker: {sentence} ({tip})"),
-        None => eprintln!("mqtt-broker: {sentence} (see mqtt-broker --help)"),
+    if answer.kind() == ErrorKind::MissingRequiredArgument {
+        let missing: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        eprintln!("mqtt-broker: what is given also needs {} (see mqtt-broker --help)", missing.join(", "));
+    } else if let Some(tip) = lines.find(|line| line.starts_with("tip: ")) {
+        eprintln!("mqtt-broker: {sentence} ({tip})");
+    } else {
+        eprintln!("mqtt-broker: {sentence} (see mqtt-broker --help)");
     }
     ExitCode::from(2)
 }
@@ -117,22 +124,22 @@ mod tests {
             (
                 "tcp://127.0.0.1:1883",
                 io::ErrorKind::AddrInUse,
-                "tcp://127.0.0.1:1883 is in use by another program: stop that, or use --listen tcp://127.0.0.1:1884",
+                "tcp://127.0.0.1:1883 is in use by another program: stop that, or listen on tcp://127.0.0.1:1884",
             ),
             (
                 "tcp://127.0.0.1:65535",
                 io::ErrorKind::AddrInUse,
-                "tcp://127.0.0.1:65535 is in use by another program: stop that, or use --listen tcp://127.0.0.1:1883",
+                "tcp://127.0.0.1:65535 is in use by another program: stop that, or listen on tcp://127.0.0.1:1883",
             ),
             (
                 "tcp://[::1]:80",
                 io::ErrorKind::PermissionDenied,
-                "you have no permission to listen on tcp://[::1]:80: use a port from 1024, as --listen tcp://[::1]:1883",
+                "you have no permission to listen on tcp://[::1]:80: use a port from 1024, as tcp://[::1]:1883",
             ),
             (
                 "tcp://192.0.2.1:1883",
                 io::ErrorKind::AddrNotAvailable,
-                "tcp://192.0.2.1:1883 is no address of this machine: use --listen with one that is",
+                "tcp://192.0.2.1:1883 is no address of this machine: listen on one that is",
             ),
             (
                 "tcp://127.0.0.1:1883",
@@ -142,7 +149,7 @@ mod tests {
             (
                 "wss://127.0.0.1",
                 io::ErrorKind::PermissionDenied,
-                "you have no permission to listen on wss://127.0.0.1:443: use a port from 1024, as --listen \
+                "you have no permission to listen on wss://127.0.0.1:443: use a port from 1024, as \
                  wss://127.0.0.1:8080",
             ),
             (

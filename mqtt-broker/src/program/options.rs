@@ -139,6 +139,9 @@ impl Settings {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
+        if self.certificate.is_some() && !self.listen.iter().any(|listener| listener.address.has_tls()) {
+            return Err(Failure::CertificateUnused);
+        }
         for mut listener in self.listen.iter().cloned() {
             if listener.address.has_tls() {
                 listener.certificate.clone_from(&self.certificate);
@@ -219,6 +222,18 @@ mod tests {
             .map(|socket| socket.port())
             .collect();
         assert_eq!(ports, [1883, 0, 0]);
+    }
+
+    #[test]
+    fn a_certificate_that_no_address_needs_is_a_mistake() {
+        let files = ["--certificate", "c.pem", "--key", "k.pem"];
+        for listen in [&[][..], &["--listen", "tcp://127.0.0.1:0"]] {
+            let refused = config(&[&files[..], listen].concat());
+            assert!(matches!(refused, Err(Failure::CertificateUnused)), "{listen:?}");
+        }
+        let config =
+            config(&[&files[..], &["--listen", "wss://127.0.0.1:0"]].concat()).expect("a use for it");
+        assert_eq!(config.listeners[0].key.as_deref(), Some(std::path::Path::new("k.pem")));
     }
 
     #[test]

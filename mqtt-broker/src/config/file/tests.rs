@@ -171,6 +171,8 @@ fn settings_of_a_listener_that_do_not_fit_are_told() {
         ("unix:///s'\nclient_ca = 'c'", "client_ca belongs to tls:// and wss:// listeners"),
         ("tcp://127.0.0.1'\npath = '/p'", "path belongs to ws:// and wss:// listeners"),
         ("tls://127.0.0.1'\norigins = ['https://o']", "origins belongs to ws:// and wss:// listeners"),
+        ("ws://127.0.0.1'\norigins = ['example.org']", "each of origins is written as browsers name it"),
+        ("ws://127.0.0.1'\norigins = ['https://a/b']", "each of origins is written as browsers name it"),
         ("tcp://127.0.0.1'\npermissions = 0o600", "permissions belongs to unix:// listeners"),
         ("tcp://127.0.0.1'\nproxy_protocol = true", "proxy_protocol lets in only proxies that are trusted"),
         ("tcp://127.0.0.1'\ntrusted_proxies = ['::1']", "trusted_proxies is set, but proxy_protocol is not"),
@@ -219,7 +221,17 @@ fn mistakes_are_told_with_their_line() {
         ("[[listener]]\nadress = ''", "line 2: unknown field `adress`, expected one of `address`"),
         ("[[listener]]\n\naddress = 'http://h'", "line 3: cannot serve http://h: write tcp://HOST:PORT"),
         ("[[listener]]", "line 1: missing field `address`"),
-        ("shards = 0", "line 1: invalid value: integer `0`, expected a nonzero u16"),
+        ("shards = 0", "line 1: invalid value: integer `0`, expected a whole number from 1 to 65535"),
+        ("limits = 7", "line 1: invalid type: integer `7`, expected a table of settings"),
+        ("limits.sessions = -1", "line 1: invalid value: integer `-1`, expected a whole number, 0 or more"),
+        ("tcp.no_delay = 'yes'", "line 1: invalid type: string \"yes\", expected true or false"),
+        ("listener = {}", "line 1: invalid type: table, expected a list, as "),
+        ("listener = 1883", "line 1: invalid type: integer `1883`, expected a list, as "),
+        ("[[listener]]\naddress = 1883", "line 2: invalid type: integer `1883`, expected text in quotes"),
+        (
+            "lobby.ipv4_prefix = 300",
+            "line 1: invalid value: integer `300`, expected a whole number from 0 to 255",
+        ),
         ("shards = 1\nshards = 2", "line 2: duplicate key"),
         ("shards = ", "line 1: "),
         ("sys_interval = true", "line 1: invalid type: boolean `true`, expected a whole number"),
@@ -227,6 +239,18 @@ fn mistakes_are_told_with_their_line() {
         ("sys_interval = '1 year'", "line 1: \"1 year\" is no duration: write for example"),
         ("[limits]\noutput = '1 MB/s'", "line 2: \"1 MB/s\" is no size: write for example"),
         ("[session]\nmaximum_packet_size = '4GiB'", "line 2: 4294967296 bytes are more than fit here"),
+        (
+            "sys_interval = 'never'",
+            "line 1: \"never\" is no duration: write for example 500ms, 10s, 5min, 1h or 7d, or \"off\"",
+        ),
+        (
+            "session.session_expiry_v3 = 'off'",
+            "line 1: \"off\" is no duration: write for example 500ms, 10s, 5min, 1h or 7d, or \"never\"",
+        ),
+        (
+            "session.keep_alive_maximum = 'off'",
+            "line 1: \"off\" is no duration: write for example 500ms, 10s, 5min, 1h or 7d, or \"none\"",
+        ),
         ("[session]\nkeep_alive_maximum = 0", "line 2: a keep alive lies between 1s and 65535s"),
         ("[session]\nkeep_alive_maximum = '1d'", "line 2: a keep alive lies between 1s and 65535s"),
         ("[session]\nsession_expiry_v3 = '50000d'", "line 2: the longest session expiry is"),
@@ -246,6 +270,22 @@ fn values_that_cannot_be_together_are_refused() {
     let auth = AuthSettings { allow_anonymous: true, ..AuthSettings::default() };
     assert_eq!(Config { auth, ..open }.check(), Ok(()));
 
+    for (first, second) in [
+        ("tcp://127.0.0.1:1", "ws://127.0.0.1:1"),
+        ("tcp://[::1]:1", "tcp://[::1]:1"),
+        ("unix:///run/s", "unix:///run/s"),
+    ] {
+        let config: Config = format!("[[listener]]\naddress = '{first}'\n[[listener]]\naddress = '{second}'")
+            .parse()
+            .expect("a configuration");
+        let error = config.check().expect_err(first).to_string();
+        assert!(error.starts_with(second) && error.contains("another listener has the same"), "{error}");
+    }
+    let any: Config = "[[listener]]\naddress = 'tcp://[::1]:0'\n[[listener]]\naddress = 'tcp://[::1]:0'"
+        .parse()
+        .expect("a configuration");
+    assert_eq!(any.check(), Ok(()), "the system chooses two ports");
+
     for (size, valid) in [(0, false), (1, true), (268_435_460, true), (268_435_461, false)] {
         let config: Config =
             format!("[session]\nmaximum_packet_size = {size}").parse().expect("a configuration");
@@ -261,6 +301,10 @@ fn a_file_is_named_in_its_errors() {
         error.starts_with("cannot read the configuration ") && error.contains("no-such-file.toml"),
         "{error}"
     );
+
+    let binary = std::env::current_exe().expect("this test");
+    let error = Config::read(&binary).expect_err("no text").to_string();
+    assert!(error.ends_with(" is no text in UTF-8: save it in that encoding"), "{error}");
 
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let error = Config::read(&manifest).expect_err("another kind of file").to_string();

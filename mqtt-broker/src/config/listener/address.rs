@@ -151,7 +151,7 @@ pub enum ListenError {
     /// Host or port cannot be understood.
     #[error(
         "cannot understand {url}: write SCHEME://HOST:PORT, where HOST is a name, an IPv4 address or an IPv6 \
-         address in brackets, for example tcp://127.0.0.1:1883 or tcp://[::1]:1883"
+         address in brackets and PORT at most 65535, for example tcp://127.0.0.1:1883 or tcp://[::1]:1883"
     )]
     Address {
         /// What was given.

@@ -58,6 +58,12 @@ pub enum Misfit {
     /// The path is no path.
     #[error("path has to begin with / and to have neither spaces nor ? or #, for example \"/mqtt\"")]
     Path,
+    /// An origin that no browser names.
+    #[error(
+        "each of origins is written as browsers name it: SCHEME://HOST, with :PORT if it is not the usual one, and \
+         nothing behind it, for example \"https://example.org\""
+    )]
+    Origin,
     /// Nobody could connect.
     #[error("{option} is 0, so nobody could connect: set 1 or more, or leave it out")]
     Zero {
@@ -155,9 +161,16 @@ impl Listener {
         let misfits = [
             (needs_proxies && self.trusted_proxies.is_empty(), Misfit::NoProxies),
             (self.path.as_deref().is_some_and(|path| !is_path(path)), Misfit::Path),
+            (!self.origins.iter().all(|origin| is_origin(origin)), Misfit::Origin),
             (self.connections == Some(0), Misfit::Zero { option: "connections" }),
             (self.permissions.is_some_and(|mode| mode > 0o777), Misfit::Permissions),
         ];
         misfits.into_iter().find(|(is_so, _)| *is_so).map(|(_, misfit)| misfit)
     }
+}
+
+/// Whether a browser may name itself so; a page from a file is `null`.
+fn is_origin(text: &str) -> bool {
+    let host = text.split_once("://").map(|(_, host)| host.strip_suffix('/').unwrap_or(host));
+    text == "null" || host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '*', ' ']))
 }
