@@ -15,7 +15,11 @@ mod attempt;
 mod certificate;
 #[cfg(feature = "net")]
 mod chain;
+#[cfg(feature = "http-auth")]
+mod cryptography;
 mod exchange;
+#[cfg(feature = "http-auth")]
+mod http;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod permissions;
@@ -34,6 +38,8 @@ pub use chain::Judged;
 #[cfg(feature = "net")]
 pub(crate) use chain::{Chain, Judge, Rejected};
 pub use exchange::{AuthStep, Exchange};
+#[cfg(feature = "http-auth")]
+pub use http::{Http, HttpError};
 #[cfg(feature = "jwt")]
 pub use jwt::{Jwt, JwtError, Unusable};
 pub use permissions::Permissions;

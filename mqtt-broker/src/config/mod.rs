@@ -21,7 +21,7 @@ use mqtt_session::ServerConfig;
 use thiserror::Error;
 
 pub use auth::AuthSettings;
-pub use evidence::{CertificateName, CertificateSettings, JwtSettings};
+pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings};
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use mqtt_codec::{Text, TopicFilter};
+use mqtt_codec::Text;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Doubt;
@@ -21,7 +22,9 @@ pub(super) fn identity(claims: &Claims, settings: &JwtSettings) -> Result<Identi
             .map_or(Some(Vec::new()), groups)
             .ok_or(Doubt::Groups)?,
         expires: claims.get("exp").map(|value| expiry(value, settings.leeway)).transpose()?,
-        permissions: claim(claims, &settings.acl_claim).map(permissions).transpose()?,
+        permissions: claim(claims, &settings.acl_claim)
+            .map(|value| Permissions::deserialize(value).map_err(|_| Doubt::Permissions))
+            .transpose()?,
     })
 }
 
@@ -56,23 +59,4 @@ fn expiry(value: &Value, leeway: Duration) -> Result<SystemTime, Doubt> {
     };
     let end = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(leeway));
     end.ok_or(Doubt::Expiry)
-}
-
-/// Anything else than these two could be a restriction, which must not go unnoticed.
-fn permissions(value: &Value) -> Result<Permissions, Doubt> {
-    let mut permissions = Permissions::default();
-    for (name, value) in value.as_object().ok_or(Doubt::Permissions)? {
-        let filters = match name.as_str() {
-            "publish" => &mut permissions.publish,
-            "subscribe" => &mut permissions.subscribe,
-            _ => return Err(Doubt::Permissions),
-        };
-        let values = value.as_array().ok_or(Doubt::Permissions)?;
-        *filters = values.iter().map(filter).collect::<Option<_>>().ok_or(Doubt::Permissions)?;
-    }
-    Ok(permissions)
-}
-
-fn filter(value: &Value) -> Option<TopicFilter> {
-    TopicFilter::new(value.as_str()?).ok()
 }
