@@ -12,6 +12,12 @@ pub enum Violation {
     /// Packets go on to come, but their answers are not read.
     #[error("more answers wait to be read than there are packet identifiers")]
     AnswersUnread,
+    /// AUTH or CONNACK with another Authentication Method than CONNECT, or with one although CONNECT has none.
+    #[error("[MQTT-4.12.0-5] another authentication method than that of CONNECT")]
+    AuthMethod,
+    /// AUTH that continues, ends or begins an authentication where that is not what follows.
+    #[error("AUTH out of turn")]
+    AuthOutOfTurn,
     /// AUTH without an Authentication Method in CONNECT.
     #[error("[MQTT-4.12.0-7] AUTH without an authentication method in CONNECT")]
     UnexpectedAuth,
@@ -59,6 +65,8 @@ impl Violation {
             Self::ReceiveMaximumExceeded => ReasonCode::ReceiveMaximumExceeded,
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,
             Self::AckMismatch(_)
+            | Self::AuthMethod
+            | Self::AuthOutOfTurn
             | Self::BeforeConnAck(_)
             | Self::BeforeConnect(_)
             | Self::ReasonCount(_)
@@ -141,6 +149,23 @@ pub enum DropReason {
 impl DropReason {
     /// All reasons, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Expired, Self::Offline, Self::QueueFull, Self::TooLarge];
+}
+
+/// Why a client cannot say what it wants to say of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthenticationError {
+    /// CONNECT named no Authentication Method, or there is no connection. [MQTT-4.12.0-7]
+    #[error("[MQTT-4.12.0-7] CONNECT named no authentication method, or there is no connection")]
+    NoMethod,
+    /// It is the server's turn.
+    #[error(
+        "an authentication is under way, and it is the server's turn; or none is, which could be continued"
+    )]
+    OutOfTurn,
+    /// AUTH would be larger than the server's Maximum Packet Size.
+    #[error("the packet is larger than the server takes")]
+    PacketTooLarge,
 }
 
 /// Why a client cannot publish.

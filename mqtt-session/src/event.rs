@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_codec::{
-    ConnAck, DisconnectRef, PublishRef, ReasonCode, SubscribeRef, TopicFilter, UnsubscribeRef, Will,
+    AuthRef, ConnAck, DisconnectRef, PublishRef, ReasonCode, SubscribeRef, TopicFilter, UnsubscribeRef, Will,
 };
 
 use crate::error::{PublishError, SubscribeError};
@@ -37,6 +37,10 @@ pub enum Received<'a> {
     Subscribe(SubscribeRef<'a>),
     /// Server: a request to answer with `answer_unsubscribe`.
     Unsubscribe(UnsubscribeRef<'a>),
+    /// A step of enhanced authentication. At a server with Re-authenticate or Continue authentication: go on with
+    /// `continue_authentication`, `complete_authentication` or `disconnect`. At a client with Continue authentication,
+    /// which `continue_authentication` answers, or with Success, which ends a re-authentication.
+    Authentication(AuthRef<'a>),
     /// The peer ends the connection on purpose.
     Disconnect(DisconnectRef<'a>),
 }

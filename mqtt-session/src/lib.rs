@@ -182,6 +182,13 @@
 //! [`ServerSession::reserve_store_seq`]: PUBACK, SUBACK, UNSUBACK. Answers keep their order, so one with nothing to
 //! store waits behind one that has. Without a store nothing waits.
 //!
+//! # Enhanced authentication
+//!
+//! The steps of a method are opaque here; what is kept is whose turn it is, and the one method of a connection. A server
+//! keeps an [`Exchange`] from CONNECT until it knows the client, and attaches the session then. A client answers
+//! [`Received::Authentication`] with [`ClientSession::continue_authentication`], when it connects as well as later, and begins
+//! anew with [`ClientSession::reauthenticate`].
+//!
 //! # What always holds
 //!
 //! * An identifier in use is given to no other PUBLISH, SUBSCRIBE or UNSUBSCRIBE. [MQTT-2.2.1-3]
@@ -212,6 +219,7 @@ mod client;
 mod config;
 mod error;
 mod event;
+mod exchange;
 mod ids;
 mod incoming;
 mod keep_alive;
@@ -225,8 +233,9 @@ mod window;
 pub use backoff::Backoff;
 pub use client::ClientSession;
 pub use config::{CleanStart, ClientConfig, Overflow, QueueLimits, ServerConfig};
-pub use error::{CloseReason, DropReason, PublishError, SubscribeError, Violation};
+pub use error::{AuthenticationError, CloseReason, DropReason, PublishError, SubscribeError, Violation};
 pub use event::{ClientEvent, Receipt, Received, ServerEvent, Ticket};
+pub use exchange::Exchange;
 pub use server::{Attached, Delivered, Drops, Matched, ServerSession};
 pub use store::{StoreEffect, StoreOp, StoreSeq};
 pub use time::Time;

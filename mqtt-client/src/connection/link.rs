@@ -121,6 +121,9 @@ fn handle_packet(
             let text = disconnect.reason_string.unwrap_or_default();
             tracing::info!(reason = %disconnect.reason, text, "the server disconnects");
         }
+        Some(Received::Authentication(_)) => {
+            core.session.disconnect(mqtt_codec::ReasonCode::BadAuthenticationMethod);
+        }
         Some(Received::Subscribe(_) | Received::Unsubscribe(_)) | None => {}
     }
 }

@@ -10,6 +10,7 @@ use super::{ClientSession, Link, Phase, ServerLimits, State};
 use crate::config::CleanStart;
 use crate::error::{CloseReason, PublishError, Violation};
 use crate::event::ClientEvent;
+use crate::exchange::Exchange;
 use crate::incoming::Answers;
 use crate::keep_alive::Ping;
 use crate::time::Time;
@@ -72,6 +73,7 @@ impl ClientSession {
             server: ServerLimits::NONE,
             clean_start: connect.clean_start,
             codes_alone: connect.properties.request_problem_information == Some(false),
+            exchange: Exchange::sent(&connect.view()).map(Box::new),
             closing: None,
             goodbye: None,
             phase: Phase::Connecting(Box::new(connect), now.after(self.config.connect_timeout)),
@@ -88,6 +90,7 @@ impl ClientSession {
         if connack.session_present && link.clean_start {
             return Err(Violation::SessionPresent);
         }
+        link.end_authentication(connack)?;
         link.phase = Phase::Connected;
         let properties = &connack.properties;
         let receive_maximum = properties.receive_maximum.map_or(u16::MAX, NonZeroU16::get);

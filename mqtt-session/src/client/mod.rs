@@ -6,6 +6,7 @@
 //!                              \__ refused, timeout: close __/
 //! ```
 
+mod authentication;
 mod commands;
 mod connect;
 mod packets;
@@ -22,6 +23,7 @@ use mqtt_codec::{
 use crate::config::ClientConfig;
 use crate::error::{CloseReason, DropReason, PublishError};
 use crate::event::{ClientEvent, Receipt, Ticket};
+use crate::exchange::Exchange;
 use crate::incoming::{Answers, Incoming};
 use crate::keep_alive::Ping;
 use crate::outgoing::{Outgoing, Progress};
@@ -76,6 +78,8 @@ struct Link {
     clean_start: bool,
     /// Whether CONNECT asked for reason codes alone: Request Problem Information 0.
     codes_alone: bool,
+    /// If CONNECT has named a method.
+    exchange: Option<Box<Exchange>>,
     closing: Option<CloseReason>,
     goodbye: Option<ReasonCode>,
 }
@@ -123,7 +127,7 @@ impl ClientSession {
 
     /// The next packets for the server, as long as `out` has room.
     ///
-    /// CONNECT comes first and alone; after CONNACK a PINGREQ that is due, answers, requests, what an earlier
+    /// CONNECT comes first and alone but for AUTH, if it names a method [MQTT-3.1.2-30]; after CONNACK a PINGREQ that is due, answers, requests, what an earlier
     /// connection left open, then new messages. DISCONNECT is the last.
     pub fn poll_transmit(&mut self, now: Time, out: &mut impl Transmit) {
         let Some(link) = self.link.as_deref_mut() else { return };
@@ -137,7 +141,7 @@ impl ClientSession {
                         link.closing = Some(CloseReason::Local(ReasonCode::ImplementationSpecificError));
                     }
                 }
-                Phase::Waiting(_) => {}
+                Phase::Waiting(_) => link.transmit_auth(&mut out),
                 Phase::Connected => self.transmit_connected(now, &mut out),
             }
         }
@@ -158,6 +162,7 @@ impl ClientSession {
             out.put(&[0xC0, 0]);
             link.ping.pinged(now);
         }
+        link.transmit_auth(out);
         let State { outgoing, incoming, effects } = &mut self.state;
         let fits = link.answers.transmit(incoming, effects, out);
         debug_assert!(fits, "a client answers with nothing that could be long");
@@ -301,7 +306,7 @@ impl ClientSession {
             // 3.x has only the normal DISCONNECT, which takes the Will back
             _ if !self.version.is_v5() => *code == ReasonCode::Success && connected,
             // an answer to CONNECT that is none may be anything, a DISCONNECT included
-            CloseReason::Local(_) => connected,
+            CloseReason::Local(_) => connected || link.exchange.is_some(),
             // only a server may say so, and this one does not listen
             CloseReason::KeepAlive => false,
             _ => true,

@@ -47,7 +47,7 @@ impl ClientSession {
     fn handle_before_connack<'p>(&mut self, packet: &PacketRef<'p>) -> Handled<'p> {
         match packet {
             PacketRef::ConnAck(connack) => self.handle_connack(connack).map(|()| None),
-            PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
+            PacketRef::Auth(auth) => self.link.as_deref_mut().map_or(Ok(None), |link| link.handle_auth(auth)),
             other => Err(Violation::BeforeConnAck(other.packet_type())),
         }
     }
@@ -98,7 +98,7 @@ impl ClientSession {
             }
             // [MQTT-3.2.0-2]
             PacketRef::ConnAck(_) => Err(Violation::Second(PacketType::ConnAck)),
-            PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
+            PacketRef::Auth(auth) => link.handle_auth(auth),
             PacketRef::Connect(_)
             | PacketRef::Subscribe(_)
             | PacketRef::Unsubscribe(_)

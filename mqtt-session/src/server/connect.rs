@@ -9,6 +9,7 @@ use mqtt_codec::{ConnAck, ConnectRef, OutgoingAliases, PacketRef, ReasonCode, Se
 use super::{Life, Link, ServerSession};
 use crate::config::ServerConfig;
 use crate::error::CloseReason;
+use crate::exchange::Exchange;
 use crate::incoming::Answers;
 use crate::keep_alive::Silence;
 use crate::store::{StoreOp, StoreSeq};
@@ -27,6 +28,10 @@ pub struct Attached {
 
 impl ServerSession {
     /// A CONNECT for this session was accepted: CONNACK is the first thing that the client will get.
+    ///
+    /// A CONNECT with an Authentication Method is accepted only after its exchange, of which the broker has kept an
+    /// [`Exchange`]; the last data for the client, if there is any, follows with
+    /// [`ServerSession::complete_authentication`].
     ///
     /// `assigned` is the identifier that the server gave to a client without one. A connection that is still
     /// attached ends here without a word: call [`ServerSession::disconnect`] with Session taken over, and
@@ -97,6 +102,9 @@ impl ServerSession {
         let mut connack = ConnAck::new(session_present, ReasonCode::Success);
         if version.is_v5() {
             announce(&mut connack, assigned, config);
+            // [MQTT-4.12.0-5] [MQTT-4.12.0-6]
+            connack.properties.authentication_method =
+                connect.properties.authentication_method.and_then(|method| Text::new(method).ok());
             connack.properties.server_keep_alive = told.then_some(keep_alive);
             let granted = Seconds(self.life.expiry);
             connack.properties.session_expiry =
@@ -126,6 +134,7 @@ impl ServerSession {
             connack: connack.map(Box::new),
             connack_wait: None,
             pings: 0,
+            exchange: Exchange::accepted(connect).map(Box::new),
             goodbye: None,
             window,
         }
@@ -170,7 +179,7 @@ fn announce(connack: &mut ConnAck, assigned: Option<Text>, config: &ServerConfig
 }
 
 /// A client with a very small limit is told less; `None` if even what it must know is too much. [MQTT-3.1.2-24]
-fn fit(mut connack: ConnAck, version: Version, maximum: u32) -> Option<ConnAck> {
+pub(super) fn fit(mut connack: ConnAck, version: Version, maximum: u32) -> Option<ConnAck> {
     let fits = |connack: &ConnAck| {
         PacketRef::ConnAck(connack.view()).encoded_len(version).is_ok_and(|len| len <= maximum as usize)
     };

@@ -6,6 +6,7 @@
 //!   \__ session expiry: Ended                          will delay: Will __/
 //! ```
 
+mod authentication;
 mod connect;
 mod deliver;
 mod end;
@@ -19,6 +20,7 @@ use mqtt_codec::{ConnAck, DecodeError, DisconnectRef, PacketId, PacketRef, Reaso
 use crate::config::ServerConfig;
 use crate::error::{CloseReason, DropReason};
 use crate::event::{Receipt, ServerEvent};
+use crate::exchange::Exchange;
 use crate::incoming::{Answers, Incoming};
 use crate::keep_alive::Silence;
 use crate::outgoing::{Outgoing, Progress};
@@ -67,6 +69,8 @@ struct Link {
     /// What must be stored before CONNACK says that the session exists.
     connack_wait: Option<StoreSeq>,
     pings: u32,
+    /// If CONNECT has named a method.
+    exchange: Option<Box<Exchange>>,
     /// Set when the connection must end; a last DISCONNECT may still be owed.
     closing: Option<CloseReason>,
     goodbye: Option<ReasonCode>,
@@ -171,6 +175,11 @@ impl ServerSession {
         while link.pings > 0 && out.has_room() {
             link.pings -= 1;
             out.put(&[0xD0, 0]);
+        }
+        if let Some(exchange) = &mut link.exchange
+            && !exchange.transmit(link.window.maximum_packet_size, out)
+        {
+            return false;
         }
         let State { outgoing, incoming, effects } = &mut self.state;
         if !link.answers.transmit(incoming, effects, out) {

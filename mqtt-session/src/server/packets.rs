@@ -43,7 +43,7 @@ impl ServerSession {
             PacketRef::Disconnect(disconnect) => self.handle_disconnect(disconnect),
             // [MQTT-3.1.0-2]
             PacketRef::Connect(_) => Err(Violation::Second(PacketType::Connect)),
-            PacketRef::Auth(_) => Err(Violation::UnexpectedAuth),
+            PacketRef::Auth(auth) => link.handle_auth(auth),
             PacketRef::ConnAck(_) | PacketRef::SubAck(_) | PacketRef::UnsubAck(_) | PacketRef::PingResp => {
                 Err(Violation::WrongDirection(packet.packet_type()))
             }

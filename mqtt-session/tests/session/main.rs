@@ -2,6 +2,7 @@
 #![expect(non_snake_case, reason = "tests carry statement ids")]
 
 mod aliases;
+mod authentication;
 mod common;
 mod delivery;
 mod expiry;

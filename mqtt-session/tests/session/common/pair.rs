@@ -175,7 +175,7 @@ impl Pair {
                     Some(Received::Subscribe(_) | Received::Unsubscribe(_)) => {
                         asked = Some(packet.to_packet());
                     }
-                    Some(Received::Disconnect(_)) | None => {}
+                    Some(Received::Authentication(_) | Received::Disconnect(_)) | None => {}
                 }
             }
             Err(error) => server.handle_malformed(error),
