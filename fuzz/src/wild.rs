@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 use mqtt_codec::{
-    AckRef, AuthRef, ConnAckRef, ConnectRef, DisconnectRef, List, MessagePropertiesRef, MessageRef,
-    PacketRef, PublishRef, QoS, ReasonCode, Role, Rules, Seconds, SubscribeRef, SubscriptionId, TopicRef,
-    UnsubscribeRef, UserProperties, Version,
+    AckRef, AuthRef, ConnAckPropertiesRef, ConnAckRef, ConnectPropertiesRef, ConnectRef, DisconnectRef, List,
+    MessagePropertiesRef, MessageRef, PacketRef, PublishRef, ReasonCode, Role, Rules, Seconds, SubscribeRef,
+    SubscriptionId, TopicRef, UnsubscribeRef, UserProperties, Version,
 };
 
 /// One byte more than a string of MQTT may have.
@@ -95,7 +95,7 @@ impl<'u, 'd> Wild<'u, 'd> {
     }
 
     fn pairs(&mut self, value: &mut UserProperties<'_>) -> Result<()> {
-        let other = other!(Publish, PUBLISH, Version::V5).message.properties.user_properties;
+        let other = other!(Publish, PUBLISH, Version::V5).message.properties.user_properties();
         self.sometimes(value, |wild| Ok(if wild.u.arbitrary()? { List::EMPTY } else { other }))
     }
 
@@ -116,38 +116,25 @@ impl<'u, 'd> Wild<'u, 'd> {
     fn message(&mut self, value: &mut MessageRef<'_>) -> Result<()> {
         self.topic(&mut value.topic)?;
         self.sometimes(&mut value.payload, |wild| Ok(wild.text()?.as_bytes()))?;
-        let MessagePropertiesRef { content_type, response_topic, correlation_data, user_properties, .. } =
-            &mut value.properties;
-        self.texts(content_type)?;
-        self.binary(correlation_data)?;
-        self.pairs(user_properties)?;
-        response_topic.as_mut().map_or(Ok(()), |topic| self.topic(topic))
+        let other = other!(Publish, PUBLISH, Version::V5).message.properties;
+        self.sometimes(&mut value.properties, |wild| {
+            Ok(if wild.u.arbitrary()? { MessagePropertiesRef::default() } else { other })
+        })
     }
 
     fn connect(&mut self, value: &mut ConnectRef<'_>) -> Result<()> {
         self.sometimes(&mut value.version, |wild| Ok(*wild.u.choose(&Version::ALL)?))?;
         self.sometimes(&mut value.client_id, |wild| wild.text())?;
-        if let Some(will) = &mut value.will {
-            self.message(&mut will.message)?;
-        }
+        self.sometimes(&mut value.will, |_| Ok(None))?;
         self.texts(&mut value.user_name)?;
         self.binary(&mut value.password)?;
-        self.texts(&mut value.properties.authentication_method)?;
-        self.binary(&mut value.properties.authentication_data)?;
-        self.pairs(&mut value.properties.user_properties)
+        self.sometimes(&mut value.properties, |_| Ok(ConnectPropertiesRef::default()))
     }
 
     fn connack(&mut self, value: &mut ConnAckRef<'_>) -> Result<()> {
         self.sometimes(&mut value.session_present, |wild| wild.u.arbitrary())?;
         self.reason(&mut value.reason)?;
-        let properties = &mut value.properties;
-        self.sometimes(&mut properties.maximum_qos, |wild| Ok(Some(*wild.u.choose(&QoS::ALL)?)))?;
-        self.texts(&mut properties.assigned_client_id)?;
-        self.texts(&mut properties.response_information)?;
-        self.texts(&mut properties.server_reference)?;
-        self.texts(&mut properties.authentication_method)?;
-        self.binary(&mut properties.authentication_data)?;
-        self.explained(&mut properties.reason_string, &mut properties.user_properties)
+        self.sometimes(&mut value.properties, |_| Ok(ConnAckPropertiesRef::default()))
     }
 
     fn publish(&mut self, value: &mut PublishRef<'_>) -> Result<()> {

@@ -44,20 +44,20 @@ fn each_text(packet: &PacketRef<'_>, look: Look<'_>) {
         PacketRef::Connect(connect) => {
             look(Field::ClientId, connect.client_id);
             some(look, Field::UserName, connect.user_name);
-            some(look, Field::AuthenticationMethod, connect.properties.authentication_method);
-            pairs(look, connect.properties.user_properties);
+            some(look, Field::AuthenticationMethod, connect.properties.authentication_method());
+            pairs(look, connect.properties.user_properties());
             if let Some(will) = &connect.will {
-                message(look, Field::WillTopic, &will.message);
+                message(look, Field::WillTopic, &will.message());
             }
         }
         PacketRef::ConnAck(connack) => {
             let properties = &connack.properties;
-            some(look, Field::AssignedClientId, properties.assigned_client_id);
-            some(look, Field::ReasonString, properties.reason_string);
-            some(look, Field::ResponseInformation, properties.response_information);
-            some(look, Field::ServerReference, properties.server_reference);
-            some(look, Field::AuthenticationMethod, properties.authentication_method);
-            pairs(look, properties.user_properties);
+            some(look, Field::AssignedClientId, properties.assigned_client_id());
+            some(look, Field::ReasonString, properties.reason_string());
+            some(look, Field::ResponseInformation, properties.response_information());
+            some(look, Field::ServerReference, properties.server_reference());
+            some(look, Field::AuthenticationMethod, properties.authentication_method());
+            pairs(look, properties.user_properties());
         }
         PacketRef::Publish(publish) => message(look, Field::Topic, &publish.message),
         PacketRef::PubAck(ack)
@@ -112,7 +112,7 @@ fn reason(look: Look<'_>, reason_string: Option<&str>, user_properties: UserProp
 
 fn message(look: Look<'_>, topic: Field, message: &MessageRef<'_>) {
     look(topic, message.topic.as_str());
-    some(look, Field::ContentType, message.properties.content_type);
-    some(look, Field::ResponseTopic, message.properties.response_topic.map(TopicRef::as_str));
-    pairs(look, message.properties.user_properties);
+    some(look, Field::ContentType, message.properties.content_type());
+    some(look, Field::ResponseTopic, message.properties.response_topic().map(TopicRef::as_str));
+    pairs(look, message.properties.user_properties());
 }

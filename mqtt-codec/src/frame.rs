@@ -30,7 +30,7 @@ impl FixedHeader {
     /// A packet larger than `rules` allow, fixed header included, before its body has been received or room was
     /// made for it. Packet type 0, AUTH in 3.x, wrong flags, and a Remaining Length of more than four bytes, or
     /// one not in its shortest form in 5.0. [MQTT-1.5.5-1] (3.x has no such rule: there [`Compat`] decides.)
-    #[inline]
+    #[inline(always)]
     pub fn parse(input: &[u8], rules: &Rules) -> Result<Option<Self>, DecodeError> {
         let Some(&first) = input.first() else { return Ok(None) };
         let Some(packet_type) = PacketType::from_wire(first >> 4) else {

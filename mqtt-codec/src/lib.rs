@@ -219,6 +219,7 @@ mod statement;
 mod streaming;
 mod topic;
 mod types;
+mod value;
 mod version;
 mod write;
 

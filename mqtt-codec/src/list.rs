@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::packet::{Subscription, SubscriptionOptions, SubscriptionRef};
-use crate::property::{Property, property};
+use crate::property::{self, id};
 use crate::read;
 use crate::reason::ReasonCode;
 use crate::topic::{TopicFilter, TopicFilterRef};
@@ -136,26 +136,23 @@ impl<T: Element> fmt::Debug for List<'_, T> {
     }
 }
 
-/// The next property of a checked block that `select` wants; others are passed over.
-fn next_property<'a, T>(block: &mut &'a [u8], select: impl Fn(Property<'a>) -> Option<T>) -> Option<T> {
-    while !block.is_empty() {
-        let (rest, property) = property(block).ok()?;
-        *block = rest;
-        if let Some(selected) = select(property) {
-            return Some(selected);
+/// The value of the next property `id` of a checked block; others are passed over.
+fn next_value<'a>(block: &mut &'a [u8], id: u8) -> Option<&'a [u8]> {
+    loop {
+        let (found, value) = property::take(block)?;
+        if found == id {
+            return Some(value);
         }
     }
-    None
 }
 
 impl Element for (Text, Text) {
     type View<'a> = (&'a str, &'a str);
 
     fn take<'a>(bytes: &mut &'a [u8], _: Version) -> Option<Self::View<'a>> {
-        next_property(bytes, |property| match property {
-            Property::User(name, value) => Some((name, value)),
-            _ => None,
-        })
+        let (name, rest) = property::string(next_value(bytes, id::USER_PROPERTY)?)?;
+        let (value, _) = property::string(rest)?;
+        Some((str::from_utf8(name).ok()?, str::from_utf8(value).ok()?))
     }
 
     fn view(&self) -> Self::View<'_> {
@@ -171,10 +168,9 @@ impl Element for SubscriptionId {
     type View<'a> = Self;
 
     fn take(bytes: &mut &[u8], _: Version) -> Option<Self> {
-        next_property(bytes, |property| match property {
-            Property::SubscriptionId(id) => Some(id),
-            _ => None,
-        })
+        let (_, value) =
+            read::varint(crate::Field::SubscriptionId, next_value(bytes, id::SUBSCRIPTION_ID)?).ok()?;
+        Self::new(value)
     }
 
     fn view(&self) -> Self {

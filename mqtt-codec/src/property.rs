@@ -1,14 +1,12 @@
 //! Properties of MQTT 5.0: the table of identifiers and types, reading a block, writing one property.
 
 use alloc::vec::Vec;
-use core::num::{NonZeroU16, NonZeroU32};
 
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::UserProperties;
 use crate::read::{self, Fault, Parsed, fault};
-use crate::topic::TopicRef;
-use crate::types::{QoS, Seconds, SubscriptionId};
+use crate::version::Version;
 use crate::write::{self, Length, Sink};
 
 /// Identifiers on the wire.
@@ -42,38 +40,6 @@ pub(crate) mod id {
     pub(crate) const SHARED_SUBSCRIPTION_AVAILABLE: u8 = 0x2A;
 }
 
-/// One property as it was read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Property<'a> {
-    PayloadFormat(PayloadFormat),
-    MessageExpiry(Seconds),
-    ContentType(&'a str),
-    ResponseTopic(TopicRef<'a>),
-    CorrelationData(&'a [u8]),
-    SubscriptionId(SubscriptionId),
-    SessionExpiry(Seconds),
-    AssignedClientId(&'a str),
-    ServerKeepAlive(u16),
-    AuthenticationMethod(&'a str),
-    AuthenticationData(&'a [u8]),
-    RequestProblemInformation(bool),
-    WillDelay(Seconds),
-    RequestResponseInformation(bool),
-    ResponseInformation(&'a str),
-    ServerReference(&'a str),
-    ReasonString(&'a str),
-    ReceiveMaximum(NonZeroU16),
-    TopicAliasMaximum(u16),
-    TopicAlias(NonZeroU16),
-    MaximumQoS(QoS),
-    RetainAvailable(bool),
-    User(&'a str, &'a str),
-    MaximumPacketSize(NonZeroU32),
-    WildcardSubscriptionAvailable(bool),
-    SubscriptionIdAvailable(bool),
-    SharedSubscriptionAvailable(bool),
-}
-
 /// Payload Format Indicator: what the publisher says of the payload. Nobody on the way checks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -98,173 +64,240 @@ pub(crate) fn block(input: &[u8]) -> Parsed<'_, &[u8]> {
     }
 }
 
-/// Gives every property of `block` to `store`; `rest` is what follows the block in the packet.
+/// A set of identifiers: one bit for each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ids(u64);
+
+impl Ids {
+    pub(crate) const fn of(ids: &[u8]) -> Self {
+        let (mut bits, mut rest) = (0, ids);
+        while let [id, after @ ..] = rest {
+            bits |= 1 << *id;
+            rest = after;
+        }
+        Self(bits)
+    }
+
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) const fn has(self, id: u8) -> bool {
+        self.meets(Self(1 << id))
+    }
+}
+
+/// The properties that a packet may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    once: Ids,
+    many: Ids,
+}
+
+impl Allowed {
+    pub(crate) const fn new(once: &[u8], many: &[u8]) -> Self {
+        Self { once: Ids::of(once), many: Ids::of(many) }
+    }
+}
+
+/// Checks every property of `block` and whether it may stand there; `rest` is what follows the block in the packet.
 ///
-/// `store` answers whether the property may stand in this packet: it refuses what it has no place for.
-pub(crate) fn read_all<'a>(
-    block: &'a [u8],
-    rest: &[u8],
-    mut store: impl FnMut(Property<'a>) -> Result<(), (Kind, Field)>,
-) -> Result<(), nom::Err<Fault>> {
-    let mut input = block;
+/// The values are read from the block when somebody asks for them, see [`find`]. Answers which there are.
+#[inline]
+pub(crate) fn check(block: &[u8], rest: &[u8], allowed: Allowed) -> Result<Ids, nom::Err<Fault>> {
+    let (mut input, mut seen) = (block, Ids::default());
     while !input.is_empty() {
-        let read = property(input).and_then(|(after, property)| match store(property) {
-            Ok(()) => Ok(after),
-            Err((kind, field)) => fault(input, field, kind),
-        });
-        input = read
-            .map_err(|error| error.map(|fault| Fault { remaining: fault.remaining + rest.len(), ..fault }))?;
-    }
-    Ok(())
-}
-
-/// Keeps a property that may stand once.
-pub(crate) fn once<T>(slot: &mut Option<T>, value: T, field: Field) -> Result<(), (Kind, Field)> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err((Kind::DuplicateProperty, field)),
-    }
-}
-
-/// The answer of a packet that has no place for `property`.
-pub(crate) fn not_allowed(property: Property<'_>) -> Result<(), (Kind, Field)> {
-    Err((Kind::PropertyNotAllowed, field(property)))
-}
-
-/// One property with its identifier.
-pub(crate) fn property(input: &[u8]) -> Parsed<'_, Property<'_>> {
-    let (rest, id) = read::varint(Field::PropertyId, input)?;
-    let Ok(id) = u8::try_from(id) else { return fault(input, Field::PropertyId, Kind::UnknownProperty) };
-    Ok(match id {
-        id::PAYLOAD_FORMAT => map(flag(Field::PayloadFormat, rest)?, |utf8| {
-            Property::PayloadFormat(if utf8 { PayloadFormat::Utf8 } else { PayloadFormat::Unspecified })
-        }),
-        id::MESSAGE_EXPIRY => {
-            map(read::u32(Field::MessageExpiry, rest)?, |value| Property::MessageExpiry(Seconds(value)))
+        match check_one(input, seen, allowed) {
+            Ok((after, id)) => {
+                seen.0 |= 1 << id;
+                input = after;
+            }
+            Err(error) => return Err(behind(error, rest)),
         }
-        id::CONTENT_TYPE => map(read::text(Field::ContentType, rest)?, Property::ContentType),
-        id::RESPONSE_TOPIC => map(read::topic(Field::ResponseTopic, rest)?, Property::ResponseTopic),
-        id::CORRELATION_DATA => map(read::binary(Field::CorrelationData, rest)?, Property::CorrelationData),
-        id::SUBSCRIPTION_ID => map(subscription_id(rest)?, Property::SubscriptionId),
-        id::USER_PROPERTY => {
-            let (rest, name) = read::text(Field::UserProperty, rest)?;
-            map(read::text(Field::UserProperty, rest)?, |value| Property::User(name, value))
+    }
+    Ok(seen)
+}
+
+#[cold]
+fn behind(error: nom::Err<Fault>, rest: &[u8]) -> nom::Err<Fault> {
+    error.map(|fault| Fault { remaining: fault.remaining + rest.len(), ..fault })
+}
+
+/// One property with its identifier, which comes after those that were `seen`.
+#[inline]
+fn check_one(input: &[u8], seen: Ids, allowed: Allowed) -> Parsed<'_, u8> {
+    let (id, rest) = match input {
+        [id, rest @ ..] if *id < 0x40 => (*id, rest),
+        _ => return unknown(input),
+    };
+    let Some(field) = field(id) else { return unknown(input) };
+    let (after, ()) = check_value(id, field, rest)?;
+    let room = allowed.once.0 & !seen.0 | allowed.many.0;
+    if room & 1 << id != 0 {
+        return Ok((after, id));
+    }
+    let twice = allowed.once.has(id);
+    fault(input, field, if twice { Kind::DuplicateProperty } else { Kind::PropertyNotAllowed })
+}
+
+/// The fault of an identifier that no property has, be it a good variable byte integer or not.
+#[cold]
+fn unknown<T>(input: &[u8]) -> Parsed<'_, T> {
+    read::varint(Field::PropertyId, input)?;
+    fault(input, Field::PropertyId, Kind::UnknownProperty)
+}
+
+/// Checks the value of a property and passes over it.
+#[inline]
+fn check_value(id: u8, field: Field, input: &[u8]) -> Parsed<'_, ()> {
+    let (rest, good, kind) = match form(id) {
+        Form::Flag => {
+            let (rest, value) = read::u8(field, input)?;
+            (rest, value <= 1, Kind::InvalidValue)
         }
-        id::TOPIC_ALIAS => map(topic_alias(rest)?, Property::TopicAlias),
-        id::REASON_STRING => map(read::text(Field::ReasonString, rest)?, Property::ReasonString),
-        _ => return of_connection(id, input, rest),
+        Form::Two => {
+            let (rest, value) = read::u16(field, input)?;
+            // [MQTT-3.3.2-8]
+            let kind = if id == id::TOPIC_ALIAS { Kind::TopicAliasZero } else { Kind::InvalidValue };
+            (rest, value != 0 || !matches!(id, id::TOPIC_ALIAS | id::RECEIVE_MAXIMUM), kind)
+        }
+        Form::Four => {
+            let (rest, value) = read::u32(field, input)?;
+            (rest, value != 0 || id != id::MAXIMUM_PACKET_SIZE, Kind::InvalidValue)
+        }
+        Form::Varint => {
+            let (rest, value) = read::varint(field, input)?;
+            (rest, value != 0, Kind::InvalidValue)
+        }
+        Form::Binary => return Ok((read::binary(field, input)?.0, ())),
+        Form::Text => return Ok((read::text_bytes(field, input)?.0, ())),
+        Form::Topic => return Ok((read::topic(field, input)?.0, ())),
+        Form::Pair => {
+            let (rest, _) = read::text_bytes(field, input)?;
+            return Ok((read::text_bytes(field, rest)?.0, ()));
+        }
+    };
+    if good { Ok((rest, ())) } else { fault(input, field, kind) }
+}
+
+/// How a value lies on the wire.
+enum Form {
+    Flag,
+    Two,
+    Four,
+    Varint,
+    Binary,
+    Text,
+    Topic,
+    Pair,
+}
+
+/// The form of a property that exists.
+#[inline]
+const fn form(id: u8) -> Form {
+    match id {
+        id::PAYLOAD_FORMAT
+        | id::REQUEST_PROBLEM_INFORMATION
+        | id::REQUEST_RESPONSE_INFORMATION
+        | id::MAXIMUM_QOS
+        | id::RETAIN_AVAILABLE
+        | id::WILDCARD_SUBSCRIPTION_AVAILABLE
+        | id::SUBSCRIPTION_ID_AVAILABLE
+        | id::SHARED_SUBSCRIPTION_AVAILABLE => Form::Flag,
+        id::SERVER_KEEP_ALIVE | id::RECEIVE_MAXIMUM | id::TOPIC_ALIAS_MAXIMUM | id::TOPIC_ALIAS => Form::Two,
+        id::MESSAGE_EXPIRY | id::SESSION_EXPIRY | id::WILL_DELAY | id::MAXIMUM_PACKET_SIZE => Form::Four,
+        id::SUBSCRIPTION_ID => Form::Varint,
+        id::CORRELATION_DATA | id::AUTHENTICATION_DATA => Form::Binary,
+        id::RESPONSE_TOPIC => Form::Topic,
+        id::USER_PROPERTY => Form::Pair,
+        _ => Form::Text,
+    }
+}
+
+/// The name of a property; `None` if no property has the identifier.
+const fn field(id: u8) -> Option<Field> {
+    Some(match id {
+        id::PAYLOAD_FORMAT => Field::PayloadFormat,
+        id::MESSAGE_EXPIRY => Field::MessageExpiry,
+        id::CONTENT_TYPE => Field::ContentType,
+        id::RESPONSE_TOPIC => Field::ResponseTopic,
+        id::CORRELATION_DATA => Field::CorrelationData,
+        id::SUBSCRIPTION_ID => Field::SubscriptionId,
+        id::SESSION_EXPIRY => Field::SessionExpiry,
+        id::ASSIGNED_CLIENT_ID => Field::AssignedClientId,
+        id::SERVER_KEEP_ALIVE => Field::ServerKeepAlive,
+        id::AUTHENTICATION_METHOD => Field::AuthenticationMethod,
+        id::AUTHENTICATION_DATA => Field::AuthenticationData,
+        id::REQUEST_PROBLEM_INFORMATION => Field::RequestProblemInformation,
+        id::WILL_DELAY => Field::WillDelay,
+        id::REQUEST_RESPONSE_INFORMATION => Field::RequestResponseInformation,
+        id::RESPONSE_INFORMATION => Field::ResponseInformation,
+        id::SERVER_REFERENCE => Field::ServerReference,
+        id::REASON_STRING => Field::ReasonString,
+        id::RECEIVE_MAXIMUM => Field::ReceiveMaximum,
+        id::TOPIC_ALIAS_MAXIMUM => Field::TopicAliasMaximum,
+        id::TOPIC_ALIAS => Field::TopicAlias,
+        id::MAXIMUM_QOS => Field::MaximumQoS,
+        id::RETAIN_AVAILABLE => Field::RetainAvailable,
+        id::USER_PROPERTY => Field::UserProperty,
+        id::MAXIMUM_PACKET_SIZE => Field::MaximumPacketSize,
+        id::WILDCARD_SUBSCRIPTION_AVAILABLE => Field::WildcardSubscriptionAvailable,
+        id::SUBSCRIPTION_ID_AVAILABLE => Field::SubscriptionIdAvailable,
+        id::SHARED_SUBSCRIPTION_AVAILABLE => Field::SharedSubscriptionAvailable,
+        _ => return None,
     })
 }
 
-/// The properties that only CONNECT, CONNACK, AUTH and DISCONNECT have.
-fn of_connection<'a>(id: u8, input: &'a [u8], rest: &'a [u8]) -> Parsed<'a, Property<'a>> {
-    use Property as P;
-    Ok(match id {
-        id::SESSION_EXPIRY => {
-            map(read::u32(Field::SessionExpiry, rest)?, |value| P::SessionExpiry(Seconds(value)))
-        }
-        id::ASSIGNED_CLIENT_ID => map(read::text(Field::AssignedClientId, rest)?, P::AssignedClientId),
-        id::SERVER_KEEP_ALIVE => map(read::u16(Field::ServerKeepAlive, rest)?, P::ServerKeepAlive),
-        id::AUTHENTICATION_METHOD => {
-            map(read::text(Field::AuthenticationMethod, rest)?, P::AuthenticationMethod)
-        }
-        id::AUTHENTICATION_DATA => map(read::binary(Field::AuthenticationData, rest)?, P::AuthenticationData),
-        id::REQUEST_PROBLEM_INFORMATION => {
-            map(flag(Field::RequestProblemInformation, rest)?, P::RequestProblemInformation)
-        }
-        id::WILL_DELAY => map(read::u32(Field::WillDelay, rest)?, |value| P::WillDelay(Seconds(value))),
-        id::REQUEST_RESPONSE_INFORMATION => {
-            map(flag(Field::RequestResponseInformation, rest)?, P::RequestResponseInformation)
-        }
-        id::RESPONSE_INFORMATION => {
-            map(read::text(Field::ResponseInformation, rest)?, P::ResponseInformation)
-        }
-        id::SERVER_REFERENCE => map(read::text(Field::ServerReference, rest)?, P::ServerReference),
-        id::RECEIVE_MAXIMUM => {
-            let (after, value) = read::u16(Field::ReceiveMaximum, rest)?;
-            (after, P::ReceiveMaximum(not_zero(NonZeroU16::new(value), rest, Field::ReceiveMaximum)?))
-        }
-        id::TOPIC_ALIAS_MAXIMUM => map(read::u16(Field::TopicAliasMaximum, rest)?, P::TopicAliasMaximum),
-        id::MAXIMUM_QOS => map(flag(Field::MaximumQoS, rest)?, |one| {
-            P::MaximumQoS(if one { QoS::AtLeastOnce } else { QoS::AtMostOnce })
-        }),
-        id::RETAIN_AVAILABLE => map(flag(Field::RetainAvailable, rest)?, P::RetainAvailable),
-        id::MAXIMUM_PACKET_SIZE => {
-            let (after, value) = read::u32(Field::MaximumPacketSize, rest)?;
-            (after, P::MaximumPacketSize(not_zero(NonZeroU32::new(value), rest, Field::MaximumPacketSize)?))
-        }
-        id::WILDCARD_SUBSCRIPTION_AVAILABLE => {
-            map(flag(Field::WildcardSubscriptionAvailable, rest)?, P::WildcardSubscriptionAvailable)
-        }
-        id::SUBSCRIPTION_ID_AVAILABLE => {
-            map(flag(Field::SubscriptionIdAvailable, rest)?, P::SubscriptionIdAvailable)
-        }
-        id::SHARED_SUBSCRIPTION_AVAILABLE => {
-            map(flag(Field::SharedSubscriptionAvailable, rest)?, P::SharedSubscriptionAvailable)
-        }
-        _ => return fault(input, Field::PropertyId, Kind::UnknownProperty),
-    })
-}
-
-fn map<T, U>((rest, value): (&[u8], T), wrap: impl FnOnce(T) -> U) -> (&[u8], U) {
-    (rest, wrap(value))
-}
-
-fn flag(field: Field, input: &[u8]) -> Parsed<'_, bool> {
-    match read::u8(field, input)? {
-        (rest, value @ 0..=1) => Ok((rest, value == 1)),
-        _ => fault(input, field, Kind::InvalidValue),
+/// The name of a property that exists.
+pub(crate) const fn field_of(id: u8) -> Field {
+    match field(id) {
+        Some(field) => field,
+        None => Field::Properties,
     }
 }
 
-fn not_zero<T>(value: Option<T>, input: &[u8], field: Field) -> Result<T, nom::Err<Fault>> {
-    value.map_or_else(|| fault(input, field, Kind::InvalidValue), Ok)
+/// Takes the first property off a block that was checked: its identifier and its value, a text or binary value without
+/// its length.
+pub(crate) fn take<'a>(block: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let (&id, input) = block.split_first()?;
+    let (value, rest) = match form(id) {
+        Form::Flag => input.split_at_checked(1)?,
+        Form::Two => input.split_at_checked(2)?,
+        Form::Four => input.split_at_checked(4)?,
+        Form::Varint => input.split_at_checked(input.iter().position(|byte| byte & 0x80 == 0)? + 1)?,
+        Form::Binary | Form::Text | Form::Topic => string(input)?,
+        Form::Pair => {
+            let (_, rest) = string(string(input)?.1)?;
+            input.split_at_checked(input.len() - rest.len())?
+        }
+    };
+    *block = rest;
+    Some((id, value))
 }
 
-fn subscription_id(input: &[u8]) -> Parsed<'_, SubscriptionId> {
-    let (rest, value) = read::varint(Field::SubscriptionId, input)?;
-    Ok((rest, not_zero(SubscriptionId::new(value), input, Field::SubscriptionId)?))
+/// Takes a text or binary value off checked bytes: (value, rest).
+pub(crate) fn string(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = input.split_first_chunk()?;
+    rest.split_at_checked(u16::from_be_bytes(*len).into())
 }
 
-fn topic_alias(input: &[u8]) -> Parsed<'_, NonZeroU16> {
-    let (rest, value) = read::u16(Field::TopicAlias, input)?;
-    match NonZeroU16::new(value) {
-        Some(alias) => Ok((rest, alias)),
-        // [MQTT-3.3.2-8]
-        None => fault(input, Field::TopicAlias, Kind::TopicAliasZero),
+/// The identifiers in a checked block.
+pub(crate) fn ids(mut block: &[u8]) -> Ids {
+    let mut ids = Ids::default();
+    while let Some((id, _)) = take(&mut block) {
+        ids.0 |= 1 << id;
     }
+    ids
 }
 
-fn field(property: Property<'_>) -> Field {
-    match property {
-        Property::PayloadFormat(_) => Field::PayloadFormat,
-        Property::MessageExpiry(_) => Field::MessageExpiry,
-        Property::ContentType(_) => Field::ContentType,
-        Property::ResponseTopic(_) => Field::ResponseTopic,
-        Property::CorrelationData(_) => Field::CorrelationData,
-        Property::SubscriptionId(_) => Field::SubscriptionId,
-        Property::SessionExpiry(_) => Field::SessionExpiry,
-        Property::AssignedClientId(_) => Field::AssignedClientId,
-        Property::ServerKeepAlive(_) => Field::ServerKeepAlive,
-        Property::AuthenticationMethod(_) => Field::AuthenticationMethod,
-        Property::AuthenticationData(_) => Field::AuthenticationData,
-        Property::RequestProblemInformation(_) => Field::RequestProblemInformation,
-        Property::WillDelay(_) => Field::WillDelay,
-        Property::RequestResponseInformation(_) => Field::RequestResponseInformation,
-        Property::ResponseInformation(_) => Field::ResponseInformation,
-        Property::ServerReference(_) => Field::ServerReference,
-        Property::ReasonString(_) => Field::ReasonString,
-        Property::ReceiveMaximum(_) => Field::ReceiveMaximum,
-        Property::TopicAliasMaximum(_) => Field::TopicAliasMaximum,
-        Property::TopicAlias(_) => Field::TopicAlias,
-        Property::MaximumQoS(_) => Field::MaximumQoS,
-        Property::RetainAvailable(_) => Field::RetainAvailable,
-        Property::User(..) => Field::UserProperty,
-        Property::MaximumPacketSize(_) => Field::MaximumPacketSize,
-        Property::WildcardSubscriptionAvailable(_) => Field::WildcardSubscriptionAvailable,
-        Property::SubscriptionIdAvailable(_) => Field::SubscriptionIdAvailable,
-        Property::SharedSubscriptionAvailable(_) => Field::SharedSubscriptionAvailable,
+/// The value of the property `id` in a checked block; the first if there are several.
+pub(crate) fn find(mut block: &[u8], id: u8) -> Option<&[u8]> {
+    while let Some((found, value)) = take(&mut block) {
+        if found == id {
+            return Some(value);
+        }
     }
+    None
 }
 
 /// The properties of one packet, written in one place.
@@ -298,12 +331,16 @@ pub(crate) trait PropertySet {
     fn first(&self) -> Field {
         let mut block = Vec::new();
         self.write(&mut block);
-        match property(&block) {
-            Ok((_, first)) => field(first),
-            // a value that could not have been sent either
-            Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => fault.field,
-            Err(nom::Err::Incomplete(_)) => Field::Properties,
-        }
+        block.first().and_then(|id| field(*id)).unwrap_or(Field::Properties)
+    }
+}
+
+/// The User Properties of a checked block in which `seen` are.
+pub(crate) fn user_properties(block: &[u8], seen: Ids) -> UserProperties<'_> {
+    if seen.has(id::USER_PROPERTY) {
+        UserProperties::checked(block, Version::V5)
+    } else {
+        UserProperties::EMPTY
     }
 }
 

@@ -131,7 +131,7 @@ fn text_fault<'a, T>(field: Field, bytes: &[u8], rest: &[u8]) -> Parsed<'a, T> {
     Err(nom::Err::Error(Fault { kind, field, remaining }))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn topic(field: Field, input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
     let (rest, bytes) = binary(field, input)?;
     match core::str::from_utf8(bytes) {
@@ -152,7 +152,7 @@ fn unusual_topic(field: Field, input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
 }
 
 /// A Topic Name that may be empty, because a Topic Alias may stand for it.
-#[inline]
+#[inline(always)]
 pub(crate) fn topic_or_empty(input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
     match input {
         [0, 0, rest @ ..] => Ok((rest, TopicRef::ALIASED)),

@@ -147,12 +147,9 @@ fn strings_that_a_view_takes_and_the_wire_does_not() {
         (long.as_str(), EncodeError::TooLong as fn(Field) -> EncodeError),
     ] {
         let view = connect.view();
-        let mut with_method = view;
-        with_method.properties.authentication_method = Some(text);
         for (view, field) in [
             (ConnectRef { client_id: text, ..view }, Field::ClientId),
             (ConnectRef { user_name: Some(text), ..view }, Field::UserName),
-            (with_method, Field::AuthenticationMethod),
         ] {
             let mut sink = Vec::new();
             assert_eq!(PacketRef::Connect(view).encode(V5, &mut sink), Err(error(field)));

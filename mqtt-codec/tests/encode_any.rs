@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mqtt_codec::{
     AckRef, AuthRef, ConnAckRef, ConnectRef, Delivery, DisconnectRef, EncodeError, EncodedPublish, Field,
     List, MessagePropertiesRef, MessageRef, Packet, PacketId, PacketRef, PacketType, Publish, PublishRef,
-    QoS, ReasonCode, Role, Rules, SubAckRef, SubscribeRef, Text, TopicRef, UnsubAckRef, UnsubscribeRef,
+    ReasonCode, Role, Rules, SubAckRef, SubscribeRef, Text, TopicRef, UnsubAckRef, UnsubscribeRef,
     UserProperties, Version,
 };
 use proptest::prelude::*;
@@ -23,6 +23,7 @@ struct Wild<'u, 'd, 'w> {
 /// Parts of other packets: lists in the bytes of another version, a topic that only an alias names.
 struct Other {
     aliased: Vec<u8>,
+    described: Vec<u8>,
     suback: Vec<u8>,
     subscribe: Vec<u8>,
     unsubscribe: Vec<u8>,
@@ -32,6 +33,7 @@ impl Other {
     fn new() -> Self {
         Self {
             aliased: hex("30 06 0000 03 230001"),
+            described: hex("30 13 0001 't' 0F 0101 0200000009 0B05 260001'a'0000"),
             suback: hex("90 07 0009 00 00 02 87 97"),
             subscribe: hex("82 09 0009 02 0B05 0001 '#' 2C"),
             unsubscribe: hex("A2 05 0009 0001 '+'"),
@@ -40,6 +42,11 @@ impl Other {
 
     fn view(bytes: &[u8], version: Version) -> PacketRef<'_> {
         PacketRef::decode(bytes, &Rules::new(version, Role::Client)).expect("it is valid")
+    }
+
+    fn properties(&self) -> MessagePropertiesRef<'_> {
+        let PacketRef::Publish(publish) = Self::view(&self.described, Version::V5) else { panic!() };
+        publish.message.properties
     }
 
     fn topic(&self) -> TopicRef<'_> {
@@ -80,44 +87,23 @@ impl<'w> Wild<'_, '_, 'w> {
         self.sometimes(value, |wild| Ok(wild.other.topic()))
     }
 
-    fn properties(&mut self, value: &mut MessagePropertiesRef<'w>) -> Result<()> {
-        self.texts(&mut value.content_type)?;
-        self.binary(&mut value.correlation_data)?;
-        if let Some(topic) = &mut value.response_topic {
-            self.topic(topic)?;
-        }
-        Ok(())
-    }
-
     fn message(&mut self, value: &mut MessageRef<'w>) -> Result<()> {
         self.topic(&mut value.topic)?;
-        self.sometimes(&mut value.payload, |wild| Ok(wild.text()?.as_bytes()))?;
-        self.properties(&mut value.properties)
+        let other = self.other.properties();
+        self.sometimes(&mut value.properties, |_| Ok(other))?;
+        self.sometimes(&mut value.payload, |wild| Ok(wild.text()?.as_bytes()))
     }
 
     fn connect(&mut self, value: &mut ConnectRef<'w>) -> Result<()> {
         self.sometimes(&mut value.version, |wild| Ok(*wild.u.choose(&Version::ALL)?))?;
         self.sometimes(&mut value.client_id, Self::text)?;
-        if let Some(will) = &mut value.will {
-            self.message(&mut will.message)?;
-        }
         self.texts(&mut value.user_name)?;
-        self.binary(&mut value.password)?;
-        self.texts(&mut value.properties.authentication_method)?;
-        self.binary(&mut value.properties.authentication_data)
+        self.binary(&mut value.password)
     }
 
     fn connack(&mut self, value: &mut ConnAckRef<'w>) -> Result<()> {
         self.sometimes(&mut value.session_present, |wild| wild.u.arbitrary())?;
-        self.reason(&mut value.reason)?;
-        let properties = &mut value.properties;
-        self.sometimes(&mut properties.maximum_qos, |wild| Ok(Some(*wild.u.choose(&QoS::ALL)?)))?;
-        self.texts(&mut properties.assigned_client_id)?;
-        self.texts(&mut properties.reason_string)?;
-        self.texts(&mut properties.response_information)?;
-        self.texts(&mut properties.server_reference)?;
-        self.texts(&mut properties.authentication_method)?;
-        self.binary(&mut properties.authentication_data)
+        self.reason(&mut value.reason)
     }
 
     fn ack(&mut self, value: &mut AckRef<'w>) -> Result<()> {

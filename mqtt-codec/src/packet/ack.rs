@@ -7,10 +7,11 @@ use super::{PacketType, Storage};
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::UserProperties;
-use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::property::{self, Allowed, Ids, PropertySet, id};
 use crate::read::{self, Fault, Parsed, fault};
 use crate::reason::ReasonCode;
 use crate::types::{PacketId, Text};
+use crate::value::Value;
 use crate::version::Version;
 use crate::write::{self, Layout, Sink};
 
@@ -188,16 +189,10 @@ impl<'a> ReasonProperties<'a> {
         self.reason_string.is_none() && self.user_properties.is_empty()
     }
 
-    /// Keeps `property` of `block`, or says that it may not stand here.
-    pub(super) fn store(&mut self, property: Property<'a>, block: &'a [u8]) -> Result<(), (Kind, Field)> {
-        match property {
-            Property::ReasonString(text) => once(&mut self.reason_string, text, Field::ReasonString),
-            Property::User(..) => {
-                self.user_properties = UserProperties::checked(block, Version::V5);
-                Ok(())
-            }
-            other => not_allowed(other),
-        }
+    /// Those of a checked block in which `seen` are.
+    pub(super) fn read(block: &'a [u8], seen: Ids) -> Self {
+        let reason_string = property::find(block, id::REASON_STRING).and_then(Text::read);
+        Self { reason_string, user_properties: property::user_properties(block, seen) }
     }
 }
 
@@ -222,7 +217,6 @@ pub(super) fn write_reason(sink: &mut impl Sink, reason: ReasonCode, properties:
 
 pub(super) fn parse_reason_properties(input: &[u8]) -> Parsed<'_, ReasonProperties<'_>> {
     let (rest, block) = property::block(input)?;
-    let mut properties = ReasonProperties::default();
-    property::read_all(block, rest, |property| properties.store(property, block))?;
-    Ok((rest, properties))
+    let seen = property::check(block, rest, Allowed::new(&[id::REASON_STRING], &[id::USER_PROPERTY]))?;
+    Ok((rest, ReasonProperties::read(block, seen)))
 }

@@ -10,10 +10,11 @@ use super::{PacketType, Storage};
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::UserProperties;
-use crate::property::{self, Property, PropertySet, id, once};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{self, Fault, fault};
 use crate::reason::ReasonCode;
 use crate::types::Text;
+use crate::value::Value;
 use crate::version::Version;
 use crate::write::{self, Layout, Sink};
 
@@ -117,6 +118,11 @@ impl Layout for AuthRef<'_> {
     }
 }
 
+const ALLOWED: Allowed = Allowed::new(
+    &[id::AUTHENTICATION_METHOD, id::AUTHENTICATION_DATA, id::REASON_STRING],
+    &[id::USER_PROPERTY],
+);
+
 /// Reads an AUTH. The standard has a form without a body, but every AUTH must name its method.
 pub(super) fn parse(body: &[u8]) -> Result<AuthRef<'_>, nom::Err<Fault>> {
     if body.is_empty() {
@@ -124,16 +130,12 @@ pub(super) fn parse(body: &[u8]) -> Result<AuthRef<'_>, nom::Err<Fault>> {
     }
     let (input, reason) = reason_code(PacketType::Auth, body)?;
     let (rest, block) = property::block(input)?;
-    let (mut method, mut data, mut explained) = (None, None, ReasonProperties::default());
-    property::read_all(block, rest, |property| match property {
-        Property::AuthenticationMethod(text) => once(&mut method, text, Field::AuthenticationMethod),
-        Property::AuthenticationData(bytes) => once(&mut data, bytes, Field::AuthenticationData),
-        other => explained.store(other, block),
-    })?;
+    let seen = property::check(block, rest, ALLOWED)?;
     read::end(rest)?;
-    let Some(method) = method else {
+    let Some(method) = property::find(block, id::AUTHENTICATION_METHOD).and_then(Text::read) else {
         return fault(body, Field::AuthenticationMethod, Kind::AuthenticationMethodMissing);
     };
-    let ReasonProperties { reason_string, user_properties } = explained;
+    let data = property::find(block, id::AUTHENTICATION_DATA);
+    let ReasonProperties { reason_string, user_properties } = ReasonProperties::read(block, seen);
     Ok(AuthRef { reason, method, data, reason_string, user_properties })
 }

@@ -6,16 +6,17 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::connect_properties as properties;
-use super::message::Unstored;
 use super::{
     ConnectProperties, ConnectPropertiesRef, Message, MessagePropertiesRef, MessageRef, PacketType, Storage,
 };
 use crate::compat::Compat;
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
-use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{self, Fault, Parsed, fault};
+use crate::topic::{Topic, TopicRef};
 use crate::types::{QoS, Seconds, Text};
+use crate::value::Value;
 use crate::version::Version;
 use crate::write::{self, Layout, Sink};
 
@@ -104,32 +105,78 @@ pub struct Will {
 impl Will {
     /// The Will, borrowed.
     pub fn view(&self) -> WillRef<'_> {
-        WillRef {
-            message: self.message.view(),
-            qos: self.qos,
-            retain: self.retain,
-            expiry: self.expiry,
-            delay: self.delay,
-        }
+        WillRef(WillSource::Owned(self))
     }
 }
 
-/// A borrowed [`Will`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WillRef<'a> {
-    /// Topic, payload and properties.
-    pub message: MessageRef<'a>,
-    /// The QoS it is published with.
-    pub qos: QoS,
-    /// Whether it becomes the retained message of its topic.
-    pub retain: bool,
-    /// Message Expiry Interval.
-    pub expiry: Option<Seconds>,
-    /// Will Delay Interval.
-    pub delay: Option<Seconds>,
+/// A borrowed [`Will`], read from the frame when somebody asks for it.
+#[derive(Clone, Copy)]
+pub struct WillRef<'a>(WillSource<'a>);
+
+#[derive(Clone, Copy)]
+enum WillSource<'a> {
+    /// Connect Flags, and the properties, topic and payload that the decoder has checked.
+    Wire {
+        flags: u8,
+        v5: bool,
+        bytes: &'a [u8],
+    },
+    Owned(&'a Will),
 }
 
-impl WillRef<'_> {
+impl<'a> WillRef<'a> {
+    /// Topic, payload and properties.
+    pub fn message(&self) -> MessageRef<'a> {
+        match self.0 {
+            WillSource::Wire { v5, bytes, .. } => {
+                let (block, bytes) = will_properties(v5, bytes);
+                let (topic, rest) = property::string(bytes).unwrap_or_default();
+                let (payload, _) = property::string(rest).unwrap_or_default();
+                let topic = Topic::read(topic).unwrap_or(TopicRef::ALIASED);
+                MessageRef {
+                    topic,
+                    payload,
+                    properties: MessagePropertiesRef::among(block, property::ids(block)),
+                }
+            }
+            WillSource::Owned(will) => will.message.view(),
+        }
+    }
+
+    /// The QoS it is published with.
+    pub fn qos(&self) -> QoS {
+        match self.0 {
+            WillSource::Wire { flags, .. } => {
+                QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).unwrap_or_default()
+            }
+            WillSource::Owned(will) => will.qos,
+        }
+    }
+
+    /// Whether it becomes the retained message of its topic.
+    pub const fn retain(&self) -> bool {
+        match self.0 {
+            WillSource::Wire { flags, .. } => flags & WILL_RETAIN != 0,
+            WillSource::Owned(will) => will.retain,
+        }
+    }
+
+    /// Message Expiry Interval.
+    pub fn expiry(&self) -> Option<Seconds> {
+        match self.0 {
+            WillSource::Wire { v5, bytes, .. } => seconds(v5, bytes, id::MESSAGE_EXPIRY),
+            WillSource::Owned(will) => will.expiry,
+        }
+    }
+
+    /// Will Delay Interval.
+    pub fn delay(&self) -> Option<Seconds> {
+        match self.0 {
+            WillSource::Wire { v5, bytes, .. } => seconds(v5, bytes, id::WILL_DELAY),
+            WillSource::Owned(will) => will.delay,
+        }
+    }
+
     /// The Will with storage of its own.
     pub fn to_will(&self) -> Will {
         self.own(Storage::Copied)
@@ -137,20 +184,52 @@ impl WillRef<'_> {
 
     fn own(&self, storage: Storage<'_>) -> Will {
         Will {
-            message: Arc::new(self.message.own(storage)),
-            qos: self.qos,
-            retain: self.retain,
-            expiry: self.expiry,
-            delay: self.delay,
+            message: Arc::new(self.message().own(storage)),
+            qos: self.qos(),
+            retain: self.retain(),
+            expiry: self.expiry(),
+            delay: self.delay(),
         }
+    }
+}
+
+/// The block of a Will that was checked, and what follows it.
+fn will_properties(v5: bool, bytes: &[u8]) -> (&[u8], &[u8]) {
+    if !v5 {
+        return (&[], bytes);
+    }
+    property::block(bytes).map_or((&[], &[]), |(rest, block)| (block, rest))
+}
+
+fn seconds(v5: bool, bytes: &[u8], id: u8) -> Option<Seconds> {
+    property::find(will_properties(v5, bytes).0, id).and_then(Seconds::read)
+}
+
+impl PartialEq for WillRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.message() == other.message()
+            && (self.qos(), self.retain()) == (other.qos(), other.retain())
+            && (self.expiry(), self.delay()) == (other.expiry(), other.delay())
+    }
+}
+
+impl fmt::Debug for WillRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WillRef")
+            .field("message", &self.message())
+            .field("qos", &self.qos())
+            .field("retain", &self.retain())
+            .field("expiry", &self.expiry())
+            .field("delay", &self.delay())
+            .finish()
     }
 }
 
 impl PropertySet for WillRef<'_> {
     fn write(&self, sink: &mut impl Sink) {
-        property::put_u32(sink, id::WILL_DELAY, self.delay.map(|seconds| seconds.0));
-        property::put_u32(sink, id::MESSAGE_EXPIRY, self.expiry.map(|seconds| seconds.0));
-        self.message.properties.write(sink);
+        property::put_u32(sink, id::WILL_DELAY, self.delay().map(|seconds| seconds.0));
+        property::put_u32(sink, id::MESSAGE_EXPIRY, self.expiry().map(|seconds| seconds.0));
+        self.message().properties.write(sink);
     }
 }
 
@@ -196,7 +275,7 @@ impl ConnectRef<'_> {
 
     fn connect_flags(&self) -> u8 {
         let will = self.will.map_or(0, |will| {
-            WILL | (will.qos as u8) << WILL_QOS_SHIFT | if will.retain { WILL_RETAIN } else { 0 }
+            WILL | (will.qos() as u8) << WILL_QOS_SHIFT | if will.retain() { WILL_RETAIN } else { 0 }
         });
         let mut flags = will;
         for (set, flag) in [
@@ -215,11 +294,12 @@ impl ConnectRef<'_> {
         } else {
             will.refuse(sink);
         }
-        if will.message.topic.is_aliased() {
+        let message = will.message();
+        if message.topic.is_aliased() {
             sink.refuse(EncodeError::Empty(Field::WillTopic));
         }
-        write::binary(sink, Field::WillTopic, will.message.topic.as_str().as_bytes());
-        write::binary(sink, Field::WillPayload, will.message.payload);
+        write::binary(sink, Field::WillTopic, message.topic.as_str().as_bytes());
+        write::binary(sink, Field::WillPayload, message.payload);
     }
 }
 
@@ -251,8 +331,8 @@ impl Layout for ConnectRef<'_> {
         write::u8(sink, self.connect_flags());
         write::u16(sink, self.keep_alive);
         if version.is_v5() {
-            if self.properties.authentication_data.is_some()
-                && self.properties.authentication_method.is_none()
+            if self.properties.authentication_data().is_some()
+                && self.properties.authentication_method().is_none()
             {
                 sink.refuse(EncodeError::Combination(Field::AuthenticationData));
             }
@@ -363,28 +443,27 @@ fn login<'a, T>(
 }
 
 fn will(flags: u8, input: &[u8], version: Version) -> Parsed<'_, Option<WillRef<'_>>> {
-    let (mut expiry, mut delay) = (None, None);
-    let mut properties = MessagePropertiesRef::default();
-    let mut input = input;
-    if version.is_v5() {
-        let (rest, block) = property::block(input)?;
-        property::read_all(block, rest, |property| match properties.store(property, block) {
-            Ok(()) => Ok(()),
-            Err(Unstored::Fault(kind, field)) => Err((kind, field)),
-            Err(Unstored::Other(Property::MessageExpiry(value))) => {
-                once(&mut expiry, value, Field::MessageExpiry)
-            }
-            Err(Unstored::Other(Property::WillDelay(value))) => once(&mut delay, value, Field::WillDelay),
-            Err(Unstored::Other(other)) => not_allowed(other),
-        })?;
-        input = rest;
+    let v5 = version.is_v5();
+    let mut rest = input;
+    if v5 {
+        let (after, block) = property::block(input)?;
+        property::check(block, after, OF_WILL)?;
+        rest = after;
     }
-    let (input, topic) = read::topic(Field::WillTopic, input)?;
-    let (input, payload) = read::binary(Field::WillPayload, input)?;
-    let qos = QoS::from_wire(flags >> WILL_QOS_SHIFT & 0b11).unwrap_or_default();
-    let retain = flags & WILL_RETAIN != 0;
-    Ok((
-        input,
-        Some(WillRef { message: MessageRef { topic, payload, properties }, qos, retain, expiry, delay }),
-    ))
+    let (rest, _) = read::topic(Field::WillTopic, rest)?;
+    let (rest, _) = read::binary(Field::WillPayload, rest)?;
+    let bytes = input.get(..input.len() - rest.len()).unwrap_or_default();
+    Ok((rest, Some(WillRef(WillSource::Wire { flags, v5, bytes }))))
 }
+
+const OF_WILL: Allowed = Allowed::new(
+    &[
+        id::PAYLOAD_FORMAT,
+        id::MESSAGE_EXPIRY,
+        id::CONTENT_TYPE,
+        id::RESPONSE_TOPIC,
+        id::CORRELATION_DATA,
+        id::WILL_DELAY,
+    ],
+    &[id::USER_PROPERTY],
+);

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use nom::Offset;
 
 use super::Storage;
+use super::properties::{Source, hidden, properties_view, shown};
 use crate::error::DecodeErrorKind as Kind;
 use crate::field::Field;
 use crate::list::UserProperties;
-use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{Fault, Parsed};
 use crate::types::{Seconds, Text};
+use crate::value::Value;
 use crate::version::Version;
 use crate::write::Sink;
 
@@ -43,124 +45,57 @@ pub struct ConnectProperties {
     pub user_properties: Vec<(Text, Text)>,
 }
 
-impl ConnectProperties {
-    /// The properties, borrowed.
-    pub fn view(&self) -> ConnectPropertiesRef<'_> {
-        ConnectPropertiesRef {
-            session_expiry: self.session_expiry,
-            receive_maximum: self.receive_maximum,
-            maximum_packet_size: self.maximum_packet_size,
-            topic_alias_maximum: self.topic_alias_maximum,
-            request_response_information: self.request_response_information,
-            request_problem_information: self.request_problem_information,
-            authentication_method: self.authentication_method.as_deref(),
-            authentication_data: self.authentication_data.as_deref(),
-            user_properties: UserProperties::new(&self.user_properties),
-        }
-    }
-}
-
 impl fmt::Debug for ConnectProperties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.view().fmt(f)
     }
 }
 
-/// Borrowed [`ConnectProperties`]. Their `Debug` form does not show the Authentication Data.
-#[derive(Clone, Copy, Default, PartialEq)]
-#[expect(missing_docs, reason = "the fields are those of ConnectProperties")]
-pub struct ConnectPropertiesRef<'a> {
-    pub session_expiry: Option<Seconds>,
-    pub receive_maximum: Option<NonZeroU16>,
-    pub maximum_packet_size: Option<NonZeroU32>,
-    pub topic_alias_maximum: Option<u16>,
-    pub request_response_information: Option<bool>,
-    pub request_problem_information: Option<bool>,
-    pub authentication_method: Option<&'a str>,
-    pub authentication_data: Option<&'a [u8]>,
-    pub user_properties: UserProperties<'a>,
-}
-
-impl ConnectPropertiesRef<'_> {
-    pub(super) fn own(&self, storage: Storage<'_>) -> ConnectProperties {
-        ConnectProperties {
-            session_expiry: self.session_expiry,
-            receive_maximum: self.receive_maximum,
-            maximum_packet_size: self.maximum_packet_size,
-            topic_alias_maximum: self.topic_alias_maximum,
-            request_response_information: self.request_response_information,
-            request_problem_information: self.request_problem_information,
-            authentication_method: self.authentication_method.map(Text::checked),
-            authentication_data: self.authentication_data.map(|data| storage.bytes(data)),
-            user_properties: self.user_properties.to_vec(),
-        }
+properties_view! {
+    /// Borrowed [`ConnectProperties`]. Their `Debug` form does not show the Authentication Data.
+    ConnectPropertiesRef of ConnectProperties, "ConnectProperties" {
+        /// How long the session outlives the connection.
+        session_expiry: Seconds | Seconds, SESSION_EXPIRY, shown;
+        /// Unacknowledged messages of QoS 1 and 2 that the client takes at once.
+        receive_maximum: NonZeroU16 | NonZeroU16, RECEIVE_MAXIMUM, shown;
+        /// The largest packet in bytes that the client takes.
+        maximum_packet_size: NonZeroU32 | NonZeroU32, MAXIMUM_PACKET_SIZE, shown;
+        /// Topic aliases that the client remembers.
+        topic_alias_maximum: u16 | u16, TOPIC_ALIAS_MAXIMUM, shown;
+        /// Whether the server may send Response Information.
+        request_response_information: bool | bool, REQUEST_RESPONSE_INFORMATION, shown;
+        /// Whether the server may explain itself in any packet.
+        request_problem_information: bool | bool, REQUEST_PROBLEM_INFORMATION, shown;
+        /// The method of enhanced authentication.
+        authentication_method: Text | &'a str, AUTHENTICATION_METHOD, shown;
+        /// The first step of that method.
+        authentication_data: Bytes | &'a [u8], AUTHENTICATION_DATA, hidden;
     }
 }
 
-impl fmt::Debug for ConnectPropertiesRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectProperties")
-            .field("session_expiry", &self.session_expiry)
-            .field("receive_maximum", &self.receive_maximum)
-            .field("maximum_packet_size", &self.maximum_packet_size)
-            .field("topic_alias_maximum", &self.topic_alias_maximum)
-            .field("request_response_information", &self.request_response_information)
-            .field("request_problem_information", &self.request_problem_information)
-            .field("authentication_method", &self.authentication_method)
-            .field("authentication_data", &self.authentication_data.map(|_| "..."))
-            .field("user_properties", &self.user_properties)
-            .finish()
-    }
-}
-
-impl PropertySet for ConnectPropertiesRef<'_> {
-    fn write(&self, sink: &mut impl Sink) {
-        property::put_u32(sink, id::SESSION_EXPIRY, self.session_expiry.map(|seconds| seconds.0));
-        property::put_u16(sink, id::RECEIVE_MAXIMUM, self.receive_maximum.map(NonZeroU16::get));
-        property::put_u32(sink, id::MAXIMUM_PACKET_SIZE, self.maximum_packet_size.map(NonZeroU32::get));
-        property::put_u16(sink, id::TOPIC_ALIAS_MAXIMUM, self.topic_alias_maximum);
-        property::put_flag(sink, id::REQUEST_RESPONSE_INFORMATION, self.request_response_information);
-        property::put_flag(sink, id::REQUEST_PROBLEM_INFORMATION, self.request_problem_information);
-        property::put_authentication(sink, self.authentication_method, self.authentication_data);
-        property::put_user_properties(sink, self.user_properties);
-    }
-}
+const ALLOWED: Allowed = Allowed::new(
+    &[
+        id::SESSION_EXPIRY,
+        id::RECEIVE_MAXIMUM,
+        id::MAXIMUM_PACKET_SIZE,
+        id::TOPIC_ALIAS_MAXIMUM,
+        id::REQUEST_RESPONSE_INFORMATION,
+        id::REQUEST_PROBLEM_INFORMATION,
+        id::AUTHENTICATION_METHOD,
+        id::AUTHENTICATION_DATA,
+    ],
+    &[id::USER_PROPERTY],
+);
 
 pub(super) fn parse(input: &[u8]) -> Parsed<'_, ConnectPropertiesRef<'_>> {
     let (rest, block) = property::block(input)?;
-    let mut read = ConnectPropertiesRef::default();
-    property::read_all(block, rest, |property| match property {
-        Property::SessionExpiry(value) => once(&mut read.session_expiry, value, Field::SessionExpiry),
-        Property::ReceiveMaximum(value) => once(&mut read.receive_maximum, value, Field::ReceiveMaximum),
-        Property::MaximumPacketSize(value) => {
-            once(&mut read.maximum_packet_size, value, Field::MaximumPacketSize)
-        }
-        Property::TopicAliasMaximum(value) => {
-            once(&mut read.topic_alias_maximum, value, Field::TopicAliasMaximum)
-        }
-        Property::RequestResponseInformation(value) => {
-            once(&mut read.request_response_information, value, Field::RequestResponseInformation)
-        }
-        Property::RequestProblemInformation(value) => {
-            once(&mut read.request_problem_information, value, Field::RequestProblemInformation)
-        }
-        Property::AuthenticationMethod(value) => {
-            once(&mut read.authentication_method, value, Field::AuthenticationMethod)
-        }
-        Property::AuthenticationData(value) => {
-            once(&mut read.authentication_data, value, Field::AuthenticationData)
-        }
-        Property::User(..) => {
-            read.user_properties = UserProperties::checked(block, Version::V5);
-            Ok(())
-        }
-        other => not_allowed(other),
-    })?;
-    if let (Some(data), None) = (read.authentication_data, read.authentication_method) {
+    let seen = property::check(block, rest, ALLOWED)?;
+    if seen.has(id::AUTHENTICATION_DATA) && !seen.has(id::AUTHENTICATION_METHOD) {
+        let data = property::find(block, id::AUTHENTICATION_DATA).unwrap_or_default();
         // identifier and length stand before the data
         let property = block.get(block.offset(data).saturating_sub(3)..).unwrap_or_default();
         let (field, kind) = (Field::AuthenticationData, Kind::AuthenticationDataWithoutMethod);
         return Err(nom::Err::Error(Fault { kind, field, remaining: property.len() + rest.len() }));
     }
-    Ok((rest, read))
+    Ok((rest, ConnectPropertiesRef::checked(block)))
 }

@@ -8,10 +8,11 @@ use crate::error::EncodeError;
 use crate::field::Field;
 use crate::frame::Rules;
 use crate::list::UserProperties;
-use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{self, Fault};
 use crate::reason::ReasonCode;
 use crate::types::{Seconds, Text};
+use crate::value::Value;
 use crate::version::{Role, Version};
 use crate::write::{self, Layout, Sink};
 
@@ -120,33 +121,31 @@ impl Layout for DisconnectRef<'_> {
 
 /// Reads a DISCONNECT. No body means Normal disconnection, a body of 1 has a reason code and no properties.
 pub(super) fn parse<'a>(body: &'a [u8], rules: &Rules) -> Result<DisconnectRef<'a>, nom::Err<Fault>> {
-    let mut disconnect = DisconnectRef::default();
     if body.is_empty() {
-        return Ok(disconnect);
+        return Ok(DisconnectRef::default());
     }
     if !rules.version.is_v5() {
         read::end(body)?;
     }
     let (input, reason) = reason_code(PacketType::Disconnect, body)?;
-    disconnect.reason = reason;
     if input.is_empty() {
-        return Ok(disconnect);
+        return Ok(DisconnectRef::new(reason));
     }
     let (rest, block) = property::block(input)?;
-    let mut explained = ReasonProperties::default();
-    property::read_all(block, rest, |property| match property {
-        // [MQTT-3.14.2-2]
-        Property::SessionExpiry(seconds) if rules.role == Role::Server => {
-            once(&mut disconnect.session_expiry, seconds, Field::SessionExpiry)
-        }
-        Property::ServerReference(text) if rules.role == Role::Client => {
-            once(&mut disconnect.server_reference, text, Field::ServerReference)
-        }
-        Property::SessionExpiry(_) | Property::ServerReference(_) => not_allowed(property),
-        other => explained.store(other, block),
-    })?;
+    // [MQTT-3.14.2-2]
+    let of_sender = match rules.role {
+        Role::Server => id::SESSION_EXPIRY,
+        Role::Client => id::SERVER_REFERENCE,
+    };
+    let allowed = Allowed::new(&[of_sender, id::REASON_STRING], &[id::USER_PROPERTY]);
+    let seen = property::check(block, rest, allowed)?;
     read::end(rest)?;
-    disconnect.reason_string = explained.reason_string;
-    disconnect.user_properties = explained.user_properties;
-    Ok(disconnect)
+    let ReasonProperties { reason_string, user_properties } = ReasonProperties::read(block, seen);
+    Ok(DisconnectRef {
+        reason,
+        session_expiry: property::find(block, id::SESSION_EXPIRY).and_then(Seconds::read),
+        reason_string,
+        server_reference: property::find(block, id::SERVER_REFERENCE).and_then(Text::read),
+        user_properties,
+    })
 }

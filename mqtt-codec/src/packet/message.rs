@@ -2,16 +2,17 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 
 use super::Storage;
-use crate::error::{DecodeErrorKind as Kind, EncodeError};
-use crate::field::Field;
+use super::properties::{Source, properties_view, shown};
 use crate::list::UserProperties;
-use crate::property::{self, PayloadFormat, Property, PropertySet, id, once};
+use crate::property::{self, Ids, PayloadFormat, PropertySet, id};
 use crate::topic::{Topic, TopicRef};
 use crate::types::Text;
+use crate::value::Value;
 use crate::version::Version;
 use crate::write::Sink;
 
@@ -69,17 +70,6 @@ pub struct MessageProperties {
 }
 
 impl MessageProperties {
-    /// The properties, borrowed.
-    pub fn view(&self) -> MessagePropertiesRef<'_> {
-        MessagePropertiesRef {
-            payload_format: self.payload_format,
-            content_type: self.content_type.as_deref(),
-            response_topic: self.response_topic.as_ref().map(Topic::view),
-            correlation_data: self.correlation_data.as_deref(),
-            user_properties: UserProperties::new(&self.user_properties),
-        }
-    }
-
     /// Bytes of the properties as they are kept.
     ///
     /// A User Property counts more than on the wire, where two empty texts are five bytes: a sender could make
@@ -127,89 +117,33 @@ impl MessageRef<'_> {
     }
 }
 
-/// Borrowed [`MessageProperties`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct MessagePropertiesRef<'a> {
-    /// What the payload is said to be.
-    pub payload_format: Option<PayloadFormat>,
-    /// Content Type.
-    pub content_type: Option<&'a str>,
-    /// Response Topic.
-    pub response_topic: Option<TopicRef<'a>>,
-    /// Correlation Data.
-    pub correlation_data: Option<&'a [u8]>,
-    /// User Properties in their order.
-    pub user_properties: UserProperties<'a>,
+properties_view! {
+    /// Borrowed [`MessageProperties`].
+    MessagePropertiesRef of MessageProperties, "MessagePropertiesRef" {
+        /// What the payload is said to be.
+        payload_format: PayloadFormat | PayloadFormat, PAYLOAD_FORMAT, shown;
+        /// Content Type.
+        content_type: Text | &'a str, CONTENT_TYPE, shown;
+        /// Response Topic.
+        response_topic: Topic | TopicRef<'a>, RESPONSE_TOPIC, shown;
+        /// Correlation Data.
+        correlation_data: Bytes | &'a [u8], CORRELATION_DATA, shown;
+    }
 }
+
+/// What travels with a message, whatever packet it is in.
+const OF_MESSAGE: Ids = Ids::of(&[
+    id::PAYLOAD_FORMAT,
+    id::CONTENT_TYPE,
+    id::RESPONSE_TOPIC,
+    id::CORRELATION_DATA,
+    id::USER_PROPERTY,
+]);
 
 impl<'a> MessagePropertiesRef<'a> {
-    /// Whether the message has no property at all.
-    pub fn is_empty(&self) -> bool {
-        self.payload_format.is_none()
-            && self.content_type.is_none()
-            && self.response_topic.is_none()
-            && self.correlation_data.is_none()
-            && self.user_properties.is_empty()
-    }
-
-    /// The properties with storage of their own; Correlation Data is copied.
-    pub fn to_properties(&self) -> MessageProperties {
-        self.own(Storage::Copied)
-    }
-
-    pub(crate) fn own(&self, storage: Storage<'_>) -> MessageProperties {
-        MessageProperties {
-            payload_format: self.payload_format,
-            content_type: self.content_type.map(Text::checked),
-            response_topic: self.response_topic.map(TopicRef::to_topic),
-            correlation_data: self.correlation_data.map(|data| storage.bytes(data)),
-            user_properties: self.user_properties.to_vec(),
-        }
-    }
-
-    /// Keeps `property` of `block` if it is one of a message; what is not is given back.
-    pub(crate) fn store(&mut self, property: Property<'a>, block: &'a [u8]) -> Result<(), Unstored<'a>> {
-        match property {
-            Property::PayloadFormat(format) => once(&mut self.payload_format, format, Field::PayloadFormat)?,
-            Property::ContentType(text) => once(&mut self.content_type, text, Field::ContentType)?,
-            Property::ResponseTopic(topic) => once(&mut self.response_topic, topic, Field::ResponseTopic)?,
-            Property::CorrelationData(data) => {
-                once(&mut self.correlation_data, data, Field::CorrelationData)?
-            }
-            // read from the block when they are asked for
-            Property::User(..) => self.user_properties = UserProperties::checked(block, Version::V5),
-            other => return Err(Unstored::Other(other)),
-        }
-        Ok(())
-    }
-}
-
-/// A property that [`MessagePropertiesRef::store`] did not take.
-pub(crate) enum Unstored<'a> {
-    Other(Property<'a>),
-    Fault(Kind, Field),
-}
-
-impl From<(Kind, Field)> for Unstored<'_> {
-    fn from((kind, field): (Kind, Field)) -> Self {
-        Self::Fault(kind, field)
-    }
-}
-
-impl PropertySet for MessagePropertiesRef<'_> {
-    fn write(&self, sink: &mut impl Sink) {
-        property::put_flag(
-            sink,
-            id::PAYLOAD_FORMAT,
-            self.payload_format.map(|format| format == PayloadFormat::Utf8),
-        );
-        property::put_text(sink, id::CONTENT_TYPE, Field::ContentType, self.content_type);
-        if self.response_topic.is_some_and(TopicRef::is_aliased) {
-            sink.refuse(EncodeError::Empty(Field::ResponseTopic));
-        }
-        let response_topic = self.response_topic.map(|topic| topic.as_str().as_bytes());
-        property::put_binary(sink, id::RESPONSE_TOPIC, Field::ResponseTopic, response_topic);
-        property::put_binary(sink, id::CORRELATION_DATA, Field::CorrelationData, self.correlation_data);
-        property::put_user_properties(sink, self.user_properties);
+    /// Those in the block of a packet in which `seen` are.
+    #[inline]
+    pub(super) const fn among(block: &'a [u8], seen: Ids) -> Self {
+        Self::checked(if seen.meets(OF_MESSAGE) { block } else { &[] })
     }
 }

@@ -8,6 +8,7 @@ mod connect_properties;
 mod disconnect;
 mod message;
 mod packet_type;
+mod properties;
 mod publish;
 mod suback;
 mod subscribe;

@@ -4,15 +4,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
-use super::message::Unstored;
 use super::{Message, MessagePropertiesRef, MessageRef, PacketType, Storage, locate};
 use crate::error::{DecodeError, DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::frame::{FixedHeader, Rules};
 use crate::list::List;
-use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{self, Fault, fault};
 use crate::types::{PacketId, QoS, Seconds, SubscriptionId};
+use crate::value::Value;
 use crate::version::{Role, Version};
 use crate::write::{self, Layout, Length, MAX_REMAINING_LENGTH, Sink, fixed_header, varint_len};
 
@@ -278,7 +278,7 @@ impl PropertySet for Properties<'_, '_> {
 ///
 /// The view is made of values alone and nobody is given a reference to it, so that it need not be in memory before
 /// it is complete.
-#[inline]
+#[inline(always)]
 pub(super) fn parse<'a>(flags: u8, body: &'a [u8], rules: &Rules) -> Result<PublishRef<'a>, nom::Err<Fault>> {
     let v5 = rules.version.is_v5();
     let (input, topic) = if v5 { read::topic_or_empty(body)? } else { read::topic(Field::Topic, body)? };
@@ -303,7 +303,7 @@ pub(super) fn parse<'a>(flags: u8, body: &'a [u8], rules: &Rules) -> Result<Publ
     })
 }
 
-#[inline]
+#[inline(always)]
 fn delivery(flags: u8, input: &[u8]) -> read::Parsed<'_, Delivery> {
     let dup = flags & 0b1000 != 0;
     match QoS::from_wire(flags >> 1 & 0b11) {
@@ -329,30 +329,51 @@ struct PublishProperties<'a> {
     subscription_ids: List<'a, SubscriptionId>,
 }
 
+/// What may stand once in a PUBLISH.
+const ONCE: &[u8] = &[
+    id::PAYLOAD_FORMAT,
+    id::MESSAGE_EXPIRY,
+    id::CONTENT_TYPE,
+    id::RESPONSE_TOPIC,
+    id::CORRELATION_DATA,
+    id::TOPIC_ALIAS,
+];
+const FROM_CLIENT: Allowed = Allowed::new(ONCE, &[id::USER_PROPERTY]);
+const FROM_SERVER: Allowed = Allowed::new(ONCE, &[id::USER_PROPERTY, id::SUBSCRIPTION_ID]);
+
+#[inline(never)]
 fn parse_properties<'a>(
     block: &'a [u8],
     payload: &'a [u8],
     reader: Role,
 ) -> Result<PublishProperties<'a>, nom::Err<Fault>> {
-    let mut read = PublishProperties::default();
-    property::read_all(block, payload, |property| match read.message.store(property, block) {
-        Ok(()) => Ok(()),
-        Err(Unstored::Fault(kind, field)) => Err((kind, field)),
-        Err(Unstored::Other(Property::MessageExpiry(seconds))) => {
-            once(&mut read.expiry, seconds, Field::MessageExpiry)
-        }
-        Err(Unstored::Other(Property::TopicAlias(alias))) => once(&mut read.alias, alias, Field::TopicAlias),
-        // several are right, but only from a server [MQTT-3.3.4-6]
-        Err(Unstored::Other(Property::SubscriptionId(_))) if reader == Role::Client => {
-            read.subscription_ids = List::checked(block, Version::V5);
-            Ok(())
-        }
-        Err(Unstored::Other(Property::SubscriptionId(_))) => {
-            Err((Kind::SubscriptionIdFromClient, Field::SubscriptionId))
-        }
-        Err(Unstored::Other(other)) => not_allowed(other),
-    })?;
+    let seen = match reader {
+        Role::Client => property::check(block, payload, FROM_SERVER)?,
+        Role::Server => property::check(block, payload, FROM_CLIENT).map_err(from_client)?,
+    };
+    let mut read =
+        PublishProperties { message: MessagePropertiesRef::among(block, seen), ..Default::default() };
+    if seen.has(id::MESSAGE_EXPIRY) {
+        read.expiry = property::find(block, id::MESSAGE_EXPIRY).and_then(Seconds::read);
+    }
+    if seen.has(id::TOPIC_ALIAS) {
+        read.alias = property::find(block, id::TOPIC_ALIAS).and_then(NonZeroU16::read);
+    }
+    if seen.has(id::SUBSCRIPTION_ID) {
+        read.subscription_ids = List::checked(block, Version::V5);
+    }
     Ok(read)
+}
+
+/// Several Subscription Identifiers are right, but only from a server. [MQTT-3.3.4-6]
+#[cold]
+fn from_client(error: nom::Err<Fault>) -> nom::Err<Fault> {
+    error.map(|fault| match fault {
+        Fault { kind: Kind::PropertyNotAllowed, field: Field::SubscriptionId, .. } => {
+            Fault { kind: Kind::SubscriptionIdFromClient, ..fault }
+        }
+        fault => fault,
+    })
 }
 
 /// Where in `frame` the value of the Topic Alias of a PUBLISH lies; for errors that only a connection sees.
@@ -361,11 +382,10 @@ pub(crate) fn alias_offset(frame: &[u8], rules: &Rules) -> Option<usize> {
     let (input, _) = read::topic_or_empty(frame.get(usize::from(header.header_len)..)?).ok()?;
     let (input, _) = delivery(header.flags, input).ok()?;
     let (payload, mut block) = property::block(input).ok()?;
-    while let Ok((rest, property)) = property::property(block) {
-        if matches!(property, Property::TopicAlias(_)) {
-            return Some(frame.len() - payload.len() - rest.len() - 2);
+    while let Some((id, _)) = property::take(&mut block) {
+        if id == id::TOPIC_ALIAS {
+            return Some(frame.len() - payload.len() - block.len() - 2);
         }
-        block = rest;
     }
     None
 }

@@ -6,7 +6,7 @@ use super::{PacketType, Storage};
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::{List, UserProperties};
-use crate::property::{self, Property, PropertySet, id, not_allowed, once};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{self, Fault, Parsed, fault};
 use crate::topic::{TopicFilter, TopicFilterRef};
 use crate::types::{PacketId, QoS, SubscriptionId, Text};
@@ -220,16 +220,13 @@ type SubscribeProperties<'a> = (&'a [u8], Option<SubscriptionId>, UserProperties
 
 fn properties(input: &[u8]) -> Result<SubscribeProperties<'_>, nom::Err<Fault>> {
     let (rest, block) = property::block(input)?;
-    let (mut subscription_id, mut user_properties) = (None, UserProperties::EMPTY);
-    property::read_all(block, rest, |property| match property {
-        Property::SubscriptionId(id) => once(&mut subscription_id, id, Field::SubscriptionId),
-        Property::User(..) => {
-            user_properties = UserProperties::checked(block, Version::V5);
-            Ok(())
-        }
-        other => not_allowed(other),
-    })?;
-    Ok((rest, subscription_id, user_properties))
+    let seen = property::check(block, rest, Allowed::new(&[id::SUBSCRIPTION_ID], &[id::USER_PROPERTY]))?;
+    let subscription_id = if seen.has(id::SUBSCRIPTION_ID) {
+        List::<SubscriptionId>::checked(block, Version::V5).iter().next()
+    } else {
+        None
+    };
+    Ok((rest, subscription_id, property::user_properties(block, seen)))
 }
 
 #[inline]

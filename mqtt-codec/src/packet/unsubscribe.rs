@@ -6,7 +6,7 @@ use super::{PacketType, Storage};
 use crate::error::{DecodeErrorKind as Kind, EncodeError};
 use crate::field::Field;
 use crate::list::{List, UserProperties};
-use crate::property::{self, Property, PropertySet, not_allowed};
+use crate::property::{self, Allowed, PropertySet, id};
 use crate::read::{self, Fault, fault};
 use crate::topic::TopicFilter;
 use crate::types::{PacketId, Text};
@@ -91,13 +91,8 @@ pub(super) fn parse(body: &[u8], version: Version) -> Result<UnsubscribeRef<'_>,
     let mut user_properties = UserProperties::EMPTY;
     if version.is_v5() {
         let (rest, block) = property::block(input)?;
-        property::read_all(block, rest, |property| match property {
-            Property::User(..) => {
-                user_properties = UserProperties::checked(block, Version::V5);
-                Ok(())
-            }
-            other => not_allowed(other),
-        })?;
+        let seen = property::check(block, rest, Allowed::new(&[], &[id::USER_PROPERTY]))?;
+        user_properties = property::user_properties(block, seen);
         input = rest;
     }
     if input.is_empty() {

@@ -166,7 +166,10 @@ fn every_combination_of_connect_flags() {
                 panic!("a CONNECT")
             };
             let user_and_password = (connect.user_name.is_some(), connect.password.is_some());
-            assert_eq!(connect.will.map(|will| (will.qos as u8, will.retain)), will.then_some((qos, retain)));
+            assert_eq!(
+                connect.will.map(|will| (will.qos() as u8, will.retain())),
+                will.then_some((qos, retain))
+            );
             assert_eq!(user_and_password, (flags & 0x80 != 0, flags & 0x40 != 0), "{name}");
             assert_eq!(connect.clean_start, flags & 0x02 != 0, "{name}");
         }

@@ -93,24 +93,24 @@ impl ClientSession {
         link.end_authentication(connack)?;
         link.phase = Phase::Connected;
         let properties = &connack.properties;
-        let receive_maximum = properties.receive_maximum.map_or(u16::MAX, NonZeroU16::get);
+        let receive_maximum = properties.receive_maximum().map_or(u16::MAX, NonZeroU16::get);
         link.window.size = link.window.size.min(receive_maximum);
-        link.window.maximum_packet_size = properties.maximum_packet_size.map_or(u32::MAX, NonZeroU32::get);
-        let aliases = properties.topic_alias_maximum.unwrap_or(0).min(self.config.outgoing_topic_aliases);
+        link.window.maximum_packet_size = properties.maximum_packet_size().map_or(u32::MAX, NonZeroU32::get);
+        let aliases = properties.topic_alias_maximum().unwrap_or(0).min(self.config.outgoing_topic_aliases);
         link.window.aliases = (aliases > 0).then(|| OutgoingAliases::new(aliases));
         // [MQTT-3.1.2-21]
-        if let Some(seconds) = properties.server_keep_alive {
+        if let Some(seconds) = properties.server_keep_alive() {
             link.ping.set_interval(Duration::from_secs(u64::from(seconds)));
         }
         link.server = ServerLimits {
-            maximum_qos: properties.maximum_qos.unwrap_or(QoS::ExactlyOnce),
-            retain_available: properties.retain_available.unwrap_or(true),
-            wildcards: properties.wildcard_subscription_available.unwrap_or(true),
-            subscription_ids: properties.subscription_id_available.unwrap_or(true),
-            shared: properties.shared_subscription_available.unwrap_or(true),
+            maximum_qos: properties.maximum_qos().unwrap_or(QoS::ExactlyOnce),
+            retain_available: properties.retain_available().unwrap_or(true),
+            wildcards: properties.wildcard_subscription_available().unwrap_or(true),
+            subscription_ids: properties.subscription_id_available().unwrap_or(true),
+            shared: properties.shared_subscription_available().unwrap_or(true),
         };
         let server = link.server;
-        if let Some(assigned) = properties.assigned_client_id {
+        if let Some(assigned) = properties.assigned_client_id() {
             self.assigned_client_id = Text::new(assigned).ok();
         }
         // 3.1 does not say: a server that forgot takes what is sent again for new, and subscriptions twice

@@ -111,12 +111,12 @@ impl ServerSession {
                 (granted != Seconds(self.life.expiry_asked)).then_some(granted);
         }
         let properties = &connect.properties;
-        let peer_maximum = properties.receive_maximum.map_or(DEFAULT_RECEIVE_MAXIMUM, NonZeroU16::get);
+        let peer_maximum = properties.receive_maximum().map_or(DEFAULT_RECEIVE_MAXIMUM, NonZeroU16::get);
         let size = peer_maximum.min(config.queue.window.get());
         let mut window = Window::new(version, size, self.state.outgoing.released());
-        window.maximum_packet_size = properties.maximum_packet_size.map_or(u32::MAX, NonZeroU32::get);
+        window.maximum_packet_size = properties.maximum_packet_size().map_or(u32::MAX, NonZeroU32::get);
         // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
-        let aliases = properties.topic_alias_maximum.unwrap_or_default().min(config.outgoing_topic_aliases);
+        let aliases = properties.topic_alias_maximum().unwrap_or_default().min(config.outgoing_topic_aliases);
         window.aliases = (aliases > 0).then(|| OutgoingAliases::new(aliases));
         let connack = fit(connack, version, window.maximum_packet_size);
         Link {
@@ -144,7 +144,7 @@ impl ServerSession {
 /// The Session Expiry Interval in seconds that the client asks for.
 fn asked_expiry(connect: &ConnectRef<'_>, config: &ServerConfig) -> u32 {
     match connect.version {
-        Version::V5 => connect.properties.session_expiry.unwrap_or_default().0,
+        Version::V5 => connect.properties.session_expiry().unwrap_or_default().0,
         // [MQTT-3.1.2-6] Clean Session 1 ends with the connection
         _ if connect.clean_start => 0,
         _ => config.session_expiry_v3,
