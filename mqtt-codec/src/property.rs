@@ -7,7 +7,7 @@ use crate::field::Field;
 use crate::list::UserProperties;
 use crate::read::{self, Fault, Parsed, fault};
 use crate::version::Version;
-use crate::write::{self, Length, Sink};
+use crate::write::{self, Sink, Size};
 
 /// Identifiers on the wire.
 pub(crate) mod id {
@@ -306,18 +306,30 @@ pub(crate) trait PropertySet {
     fn write(&self, sink: &mut impl Sink);
 
     /// Writes the Property Length and the block. [MQTT-2.2.2-1]
+    #[inline]
     fn write_block(&self, sink: &mut impl Sink) {
-        match self.block_len() {
-            0 => write::u8(sink, 0),
-            len => {
-                write::varint(sink, u32::try_from(len).unwrap_or(u32::MAX));
-                self.write(sink);
-            }
+        if self.is_empty() {
+            return write::u8(sink, 0);
         }
+        let Some(before) = sink.counted() else {
+            write::varint(sink, u32::try_from(self.block_len()).unwrap_or(u32::MAX));
+            return self.write(sink);
+        };
+        self.write(sink);
+        let len = sink.counted().unwrap_or_default() - before;
+        write::varint(sink, u32::try_from(len).unwrap_or(u32::MAX));
+    }
+
+    /// Whether there is certainly no property.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.block_len() == 0
     }
 
     fn block_len(&self) -> usize {
-        Length::of(|length| self.write(length))
+        let mut size = Size::default();
+        self.write(&mut size);
+        size.0
     }
 
     /// Refuses the first property that is present, for a version that has none.

@@ -163,6 +163,13 @@ pub(crate) fn topic_or_empty(input: &[u8]) -> Parsed<'_, TopicRef<'_>> {
 /// The bytes of a Topic Filter that obeys every rule.
 #[inline]
 pub(crate) fn filter(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (rest, filter) = binary(Field::TopicFilter, input)?;
+    if scan::is_plain_filter(filter) { Ok((rest, filter)) } else { unusual_filter(input) }
+}
+
+/// A Topic Filter that is not plain ASCII, or none.
+#[cold]
+fn unusual_filter(input: &[u8]) -> Parsed<'_, &[u8]> {
     let (rest, filter) = text_bytes(Field::TopicFilter, input)?;
     match check_filter(filter) {
         Ok(()) => Ok((rest, filter)),

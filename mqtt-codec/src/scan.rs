@@ -21,6 +21,44 @@ pub(crate) fn is_plain_name(bytes: &[u8]) -> bool {
     !any(bytes, |word| (word | word.wrapping_sub(ONES) | to_wildcards(word).wrapping_sub(ONES)) & HIGHS != 0)
 }
 
+/// Whether `bytes` are a Topic Filter of plain ASCII: not empty, `+` and `#` alone in their levels, `#` last.
+///
+/// Each byte is looked at together with its neighbours, sixteen at a time: a loop over an array, which compilers turn
+/// into a few instructions. The last sixteen may overlap those before.
+#[inline]
+pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
+    const SIXTEEN_AND_NEIGHBOURS: usize = 18;
+    let ([first, second, ..], [.., before, last]) = (bytes, bytes) else {
+        return matches!(bytes, [1..=0x7F]);
+    };
+    let good_first = matches!(first, 1..=0x7F) && *first != b'#' && (*first != b'+' || *second == b'/');
+    let good_last = matches!(last, 1..=0x7F) && (!matches!(last, b'+' | b'#') || *before == b'/');
+    let mut rest = bytes;
+    while let Some(part) = rest.first_chunk::<SIXTEEN_AND_NEIGHBOURS>() {
+        if !is_plain_inside(part) {
+            return false;
+        }
+        rest = rest.get(SIXTEEN_AND_NEIGHBOURS - 2..).unwrap_or_default();
+    }
+    let last_inside = match bytes.last_chunk::<SIXTEEN_AND_NEIGHBOURS>() {
+        Some(part) => is_plain_inside(part),
+        None => is_plain_inside(bytes),
+    };
+    good_first && good_last && last_inside
+}
+
+/// Whether no byte of `bytes` but the first and the last is one that may not stand inside a plain Topic Filter.
+#[inline(always)]
+fn is_plain_inside(bytes: &[u8]) -> bool {
+    let wrong = bytes.windows(3).fold(0, |wrong, window| {
+        let [before, byte, behind] = window else { return wrong };
+        let alone = u8::from(*before == b'/') & u8::from(*behind == b'/');
+        let unusual = u8::from(*byte >= 0x80) | u8::from(*byte == 0) | u8::from(*byte == b'#');
+        wrong | unusual | u8::from(*byte == b'+') & (alone ^ 1)
+    });
+    wrong == 0
+}
+
 /// Whether one of `bytes` is `+` or `#`.
 #[inline]
 pub(crate) fn has_wildcard(bytes: &[u8]) -> bool {
@@ -115,6 +153,29 @@ mod tests {
                     assert_eq!(is_plain_name(&bytes), byte.is_ascii() && !zero && !wildcard, "{bytes:?}");
                     assert_eq!(has_wildcard(&bytes), wildcard, "{bytes:?}");
                     assert_eq!(has_zero(&bytes), zero, "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    /// Every string of seven kinds of bytes up to a length, and each behind a level that fills a word or does not.
+    #[test]
+    fn a_plain_filter_is_one_by_every_rule() {
+        for len in 0..6 {
+            for number in 0..7_usize.pow(len) {
+                let kinds = (0..len).map(|place| b"a/+#\0\x7F\x80"[number / 7_usize.pow(place) % 7]);
+                let end: Vec<_> = kinds.collect();
+                for before in
+                    [&b""[..], b"a/", b"abcdefgh/", b"abcdefghijklmn/", b"abcdefghijklmnop/abcdefghijkl/"]
+                {
+                    let bytes = [before, &end].concat();
+                    let plain = bytes.is_ascii() && !bytes.contains(&0);
+                    let expected = plain && crate::topic::check_filter(&bytes).is_ok();
+                    assert_eq!(is_plain_filter(&bytes), expected, "{bytes:?}");
+                    let behind = [&end[..], b"/", before].concat();
+                    let plain = behind.is_ascii() && !behind.contains(&0);
+                    let expected = plain && crate::topic::check_filter(&behind).is_ok();
+                    assert_eq!(is_plain_filter(&behind), expected, "{behind:?}");
                 }
             }
         }

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use crate::error::EncodeError;
 use crate::field::Field;
 use crate::packet::PacketType;
+use crate::scan;
 use crate::version::Version;
 
 /// The largest Remaining Length: four bytes of a variable byte integer.
@@ -22,20 +23,22 @@ pub trait Sink {
     #[doc(hidden)]
     fn refuse(&mut self, _error: EncodeError) {}
 
-    /// Whether this is the counting pass, in which values are checked.
+    /// In the counting pass, in which values are checked: what has been counted.
     #[doc(hidden)]
-    fn is_counting(&self) -> bool {
-        false
+    fn counted(&self) -> Option<usize> {
+        None
     }
 }
 
 impl Sink for BytesMut {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
 }
 
 impl Sink for Vec<u8> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
@@ -56,15 +59,21 @@ impl Length {
             None => Ok(self.len),
         }
     }
+}
 
-    pub(crate) fn of(write: impl FnOnce(&mut Self)) -> usize {
-        let mut length = Self::default();
-        write(&mut length);
-        length.len
+/// Counts what was checked before.
+#[derive(Default)]
+pub(crate) struct Size(pub(crate) usize);
+
+impl Sink for Size {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
     }
 }
 
 impl Sink for Length {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.len += bytes.len();
     }
@@ -73,24 +82,29 @@ impl Sink for Length {
         self.refused.get_or_insert(error);
     }
 
-    fn is_counting(&self) -> bool {
-        true
+    #[inline]
+    fn counted(&self) -> Option<usize> {
+        Some(self.len)
     }
 }
 
+#[inline]
 pub(crate) fn u8(sink: &mut impl Sink, value: u8) {
     sink.put(&[value]);
 }
 
+#[inline]
 pub(crate) fn u16(sink: &mut impl Sink, value: u16) {
     sink.put(&value.to_be_bytes());
 }
 
+#[inline]
 pub(crate) fn u32(sink: &mut impl Sink, value: u32) {
     sink.put(&value.to_be_bytes());
 }
 
 /// The shortest form; `value` is at most [`MAX_REMAINING_LENGTH`].
+#[inline]
 pub(crate) fn varint(sink: &mut impl Sink, mut value: u32) {
     loop {
         let low = (value & 0x7F) as u8;
@@ -102,6 +116,7 @@ pub(crate) fn varint(sink: &mut impl Sink, mut value: u32) {
     }
 }
 
+#[inline]
 pub(crate) fn binary(sink: &mut impl Sink, field: Field, bytes: &[u8]) {
     match u16::try_from(bytes.len()) {
         Ok(len) => u16(sink, len),
@@ -111,9 +126,10 @@ pub(crate) fn binary(sink: &mut impl Sink, field: Field, bytes: &[u8]) {
 }
 
 /// A string that a caller may have put into a view without a check.
+#[inline]
 pub(crate) fn text(sink: &mut impl Sink, field: Field, text: &str) {
     // [MQTT-1.5.4-2]
-    if sink.is_counting() && text.as_bytes().contains(&0) {
+    if sink.counted().is_some() && scan::has_zero(text.as_bytes()) {
         sink.refuse(EncodeError::NullCharacter(field));
     }
     binary(sink, field, text.as_bytes());
@@ -132,6 +148,7 @@ pub(crate) trait Layout {
     fn body(&self, version: Version, sink: &mut impl Sink);
 
     /// The Remaining Length, or why the packet cannot be sent.
+    #[inline]
     fn remaining_length(&self, version: Version) -> Result<usize, EncodeError> {
         let mut length = Length::default();
         self.body(version, &mut length);
@@ -148,6 +165,7 @@ pub(crate) trait Layout {
     }
 
     /// Appends the packet; on an error nothing has been written.
+    #[inline]
     fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         let remaining = self.remaining_length(version)?;
         fixed_header(sink, self.packet_type(), self.flags(), remaining);
@@ -157,6 +175,7 @@ pub(crate) trait Layout {
 }
 
 /// Writes the fixed header in one piece.
+#[inline]
 pub(crate) fn fixed_header(sink: &mut impl Sink, packet_type: PacketType, flags: u8, remaining: usize) {
     let first = (packet_type as u8) << 4 | flags;
     if remaining < 0x80 {

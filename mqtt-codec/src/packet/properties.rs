@@ -62,6 +62,7 @@ macro_rules! properties_view {
             }
 
             /// Whether there is no property at all.
+            #[inline]
             pub fn is_empty(&self) -> bool {
                 match self.0 {
                     Source::Wire(block) => block.is_empty(),

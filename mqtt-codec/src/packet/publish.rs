@@ -14,7 +14,7 @@ use crate::read::{self, Fault, fault};
 use crate::types::{PacketId, QoS, Seconds, SubscriptionId};
 use crate::value::Value;
 use crate::version::{Role, Version};
-use crate::write::{self, Layout, Length, MAX_REMAINING_LENGTH, Sink, fixed_header, varint_len};
+use crate::write::{self, Layout, MAX_REMAINING_LENGTH, Sink, fixed_header, varint_len};
 
 /// QoS, Packet Identifier and DUP of a PUBLISH: no identifier and no DUP at QoS 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,6 +144,7 @@ impl<'a> PublishRef<'a> {
     ///
     /// # Errors
     /// Those of [`PacketRef::encode`](super::PacketRef::encode).
+    #[inline]
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         Layout::encode(self, version, sink)
     }
@@ -222,6 +223,7 @@ impl<'a> PublishRef<'a> {
         Some(1 + varint_len(remaining) + 2 + self.message.topic.as_str().len())
     }
 
+    #[inline(always)]
     fn head(&self, version: Version, sink: &mut impl Sink) {
         write::binary(sink, Field::Topic, self.message.topic.as_str().as_bytes());
         if let Some(id) = self.delivery.id() {
@@ -238,10 +240,12 @@ impl Layout for PublishRef<'_> {
         PacketType::Publish
     }
 
+    #[inline]
     fn flags(&self) -> u8 {
         u8::from(self.delivery.dup()) << 3 | (self.delivery.qos() as u8) << 1 | u8::from(self.retain)
     }
 
+    #[inline(always)]
     fn body(&self, version: Version, sink: &mut impl Sink) {
         if self.message.topic.is_aliased() && (self.alias.is_none() || !version.is_v5()) {
             sink.refuse(EncodeError::Empty(Field::Topic));
@@ -264,13 +268,13 @@ impl PropertySet for Properties<'_, '_> {
         self.0.message.properties.write(sink);
     }
 
-    fn block_len(&self) -> usize {
+    #[inline]
+    fn is_empty(&self) -> bool {
         let publish = self.0;
-        if publish.expiry.is_none() && publish.alias.is_none() && publish.message.properties.is_empty() {
-            // the common PUBLISH: nothing to count but subscription identifiers
-            return publish.subscription_ids.iter().map(|id| 1 + varint_len(id.get() as usize)).sum();
-        }
-        Length::of(|length| self.write(length))
+        publish.expiry.is_none()
+            && publish.alias.is_none()
+            && publish.message.properties.is_empty()
+            && publish.subscription_ids.is_empty()
     }
 }
 
