@@ -1,12 +1,18 @@
 //! From a stream of bytes to packets: framing, the version of the connection, topic aliases.
 
+use alloc::sync::Arc;
+
+use bytes::{Buf, Bytes};
+
 use crate::alias::IncomingAliases;
 use crate::characters;
 use crate::compat::Compat;
 use crate::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::field::Field;
 use crate::frame::{FixedHeader, Rules};
-use crate::packet::{PacketRef, PacketType, PublishRef, alias_offset, peek_version};
+use crate::packet::{
+    Message, Packet, PacketRef, PacketType, Publish, PublishRef, Storage, alias_offset, peek_version,
+};
 use crate::version::{Role, Version};
 
 /// Reads the packets of one network connection, one side of it.
@@ -95,6 +101,36 @@ impl Decoder {
             // the caller gave other bytes than frame_len said: this says which rule that breaks
             _ => PacketRef::decode(frame, &self.rules),
         }
+    }
+
+    /// Reads the packet that fills `frame` as one with storage of its own, whose binary parts share the frame.
+    ///
+    /// What [`PacketRef::to_packet_in`] makes of [`Decoder::decode`], in less time: the payload of a PUBLISH is what is
+    /// left of the frame.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::decode`].
+    #[inline]
+    pub fn decode_packet(&mut self, mut frame: Bytes) -> Result<Packet, DecodeError> {
+        let header = match FixedHeader::parse(&frame, &self.rules)? {
+            Some(header) if header.packet_len() == frame.len() && self.is_usual_publish(header) => header,
+            _ => return Ok(self.decode(&frame)?.to_packet_in(&frame)),
+        };
+        let publish = self.publish(header, &frame)?;
+        let PublishRef { delivery, retain, expiry, alias, .. } = publish;
+        let topic = publish.message.topic.to_topic();
+        let properties = publish.message.own_properties(Storage::Shared(&frame));
+        let subscription_ids = publish.subscription_ids.to_vec();
+        let offset = publish.payload_offset(&frame);
+        // an empty part would keep the frame all the same
+        let payload = if offset < frame.len() {
+            frame.advance(offset);
+            frame
+        } else {
+            Bytes::new()
+        };
+        let message = Arc::new(Message { topic, payload, properties });
+        Ok(Packet::Publish(Publish { message, delivery, retain, expiry, alias, subscription_ids }))
     }
 
     /// Reads the first packet in `input`: `None` until it is complete, else the packet and its length.

@@ -91,8 +91,7 @@ impl codec::Decoder for PacketCodec {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Packet>, PacketCodecError> {
         match self.decoder.frame_len(input)? {
             Some(len) if len <= input.len() => {
-                let frame = input.split_to(len).freeze();
-                Ok(Some(self.decoder.decode(&frame)?.to_packet_in(&frame)))
+                Ok(Some(self.decoder.decode_packet(input.split_to(len).freeze())?))
             }
             _ => Ok(None),
         }

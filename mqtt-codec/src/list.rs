@@ -62,13 +62,18 @@ impl<'a, T: Element> List<'a, T> {
     }
 
     /// Whether there is no element.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        match self.0 {
+            Source::Wire(bytes, _) => bytes.is_empty() || self.iter().next().is_none(),
+            Source::Owned(elements) => elements.is_empty(),
+        }
     }
 
     /// The elements with storage of their own.
+    #[inline]
     pub fn to_vec(&self) -> Vec<T> {
-        self.iter().map(T::own).collect()
+        if self.is_empty() { Vec::new() } else { self.iter().map(T::own).collect() }
     }
 }
 

@@ -46,6 +46,7 @@ impl<'a> TopicRef<'a> {
     }
 
     /// The same name with storage of its own.
+    #[inline]
     pub fn to_topic(self) -> Topic {
         Topic(self.0.into())
     }

@@ -178,11 +178,13 @@ pub(crate) trait Layout {
 #[inline]
 pub(crate) fn fixed_header(sink: &mut impl Sink, packet_type: PacketType, flags: u8, remaining: usize) {
     let first = (packet_type as u8) << 4 | flags;
-    if remaining < 0x80 {
-        sink.put(&[first, remaining as u8]);
-    } else {
-        u8(sink, first);
-        varint(sink, remaining as u32);
+    match remaining {
+        0..0x80 => sink.put(&[first, remaining as u8]),
+        0x80..0x4000 => sink.put(&[first, remaining as u8 | 0x80, (remaining >> 7) as u8]),
+        _ => {
+            u8(sink, first);
+            varint(sink, remaining as u32);
+        }
     }
 }
 

@@ -112,8 +112,13 @@ impl MessageRef<'_> {
         Message {
             topic: self.topic.to_topic(),
             payload: storage.bytes(self.payload),
-            properties: (!self.properties.is_empty()).then(|| Box::new(self.properties.own(storage))),
+            properties: self.own_properties(storage),
         }
+    }
+
+    #[inline]
+    pub(crate) fn own_properties(&self, storage: Storage<'_>) -> Option<Box<MessageProperties>> {
+        if self.properties.is_empty() { None } else { Some(Box::new(self.properties.own(storage))) }
     }
 }
 

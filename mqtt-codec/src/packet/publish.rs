@@ -140,6 +140,12 @@ impl<'a> PublishRef<'a> {
         }
     }
 
+    /// Where in `frame` the payload begins, which is its end.
+    #[inline]
+    pub(crate) const fn payload_offset(&self, frame: &[u8]) -> usize {
+        frame.len() - self.message.payload.len()
+    }
+
     /// Appends the packet.
     ///
     /// # Errors

@@ -18,8 +18,7 @@ pub(super) fn owned(case: &Case) -> Option<Box<dyn Task>> {
     let mut decoder = decoder(case.version);
     Some(Stream::task(case, move |input| {
         let len = decoder.frame_len(input).expect("a valid packet").expect("a whole packet");
-        let frame = input.split_to(len).freeze();
-        black_box(&decoder.decode(&frame).expect("a valid packet").to_packet_in(&frame));
+        black_box(&decoder.decode_packet(input.split_to(len).freeze()).expect("a valid packet"));
     }))
 }
 
