@@ -50,7 +50,7 @@
 //!
 //! **Owned packets** outlive the frame. [`PacketRef::to_packet_in`] shares its payload and other binary parts,
 //! [`PacketRef::to_packet`] copies them, which is better for what is kept long: a shared part keeps the whole
-//! frame.
+//! frame. [`Decoder::decode_packet`] is the shortest way from a frame that is not needed otherwise.
 //!
 //! ```
 //! use bytes::Bytes;

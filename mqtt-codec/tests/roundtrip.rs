@@ -36,6 +36,15 @@ proptest! {
         let mut again = Vec::new();
         view.encode(version, &mut again).expect("a view is valid");
         prop_assert_eq!(&frame[..], &again[..], "a view encodes like its packet");
+        if reader == Role::Client {
+            let decoder = || {
+                let mut decoder = Decoder::client(version, Rules::MAX_PACKET_SIZE);
+                decoder.set_topic_alias_maximum(u16::MAX);
+                decoder
+            };
+            let connected = decoder().decode(&frame).map(|view| view.to_packet());
+            prop_assert_eq!(decoder().decode_packet(frame.clone()), connected);
+        }
     }
 
     #[test]
@@ -76,6 +85,32 @@ fn parts_of_a_shared_packet_lie_in_its_frame() {
     let foreign = Bytes::from_static(b"\x30\x00");
     let Packet::Publish(copied) = view.to_packet_in(&foreign) else { panic!("it is a PUBLISH") };
     assert_eq!(copied, shared, "a part of another frame is copied");
+}
+
+#[test]
+fn an_owned_publish_takes_its_frame_and_nothing_of_it_without_a_payload() {
+    for (bytes, payload_offset) in
+        [(&b"\x30\x06\x00\x01t\x00hi"[..], Some(6)), (b"\x30\x04\x00\x01t\x00", None)]
+    {
+        let frame = Bytes::copy_from_slice(bytes);
+        let start = frame.as_ptr();
+        let mut decoder = Decoder::client(Version::V5, Rules::MAX_PACKET_SIZE);
+        let packet = decoder.decode_packet(frame.clone());
+        let Ok(Packet::Publish(publish)) = packet else { panic!("it is a PUBLISH") };
+        match payload_offset {
+            Some(offset) => {
+                assert_eq!(publish.message.payload.as_ptr(), start.wrapping_add(offset), "no copy")
+            }
+            None => assert!(frame.is_unique(), "nothing keeps it"),
+        }
+    }
+}
+
+#[test]
+fn the_view_of_a_packet_is_small() {
+    // it is moved wherever it leaves a function
+    assert!(size_of::<PacketRef<'_>>() <= 96);
+    assert!(size_of::<mqtt_codec::PublishRef<'_>>() <= 88);
 }
 
 #[test]

@@ -55,13 +55,17 @@ pub(crate) fn reader_of(packet_type: PacketType, version: Version) -> Role {
     if packet_type.may_reach(Role::Server, version) { Role::Server } else { Role::Client }
 }
 
-/// Reads one packet alone, and as part of a connection: both must agree.
+/// Reads one packet alone, and as part of a connection, as a view and as an owned packet: all must agree.
 pub(crate) fn decode(bytes: &[u8], version: Version, reader: Role) -> Result<Packet, DecodeError> {
     let alone = PacketRef::decode(bytes, &Rules::new(version, reader)).map(|packet| packet.to_packet());
     if reader == Role::Client {
-        let mut decoder = Decoder::client(version, Rules::MAX_PACKET_SIZE);
-        decoder.set_topic_alias_maximum(u16::MAX);
-        let connected = decoder.decode(bytes).map(|packet| packet.to_packet());
+        let decoder = || {
+            let mut decoder = Decoder::client(version, Rules::MAX_PACKET_SIZE);
+            decoder.set_topic_alias_maximum(u16::MAX);
+            decoder
+        };
+        let connected = decoder().decode(bytes).map(|packet| packet.to_packet());
+        assert_eq!(decoder().decode_packet(bytes.to_vec().into()), connected);
         match (&alone, &connected) {
             (Err(alone), Err(connected)) => assert_eq!(alone, connected),
             (Ok(_), Ok(_)) => {}
