@@ -22,7 +22,11 @@ fn named(users: Vec<Box<str>>, groups: Vec<Box<str>>) -> Audience {
 
 fn access(rules: Rules, groups: &[&str]) -> ClientAccess {
     let text = |text: &str| Text::new(text).expect("a text");
-    let user = User { name: Some(text("u500")), groups: groups.iter().map(|group| text(group)).collect() };
+    let user = User {
+        name: Some(text("u500")),
+        groups: groups.iter().map(|group| text(group)).collect(),
+        permissions: None,
+    };
     Arc::new(rules).of(&"device-500".into(), Some(&Arc::new(user))).expect("rules that refuse something")
 }
 

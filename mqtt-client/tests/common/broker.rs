@@ -186,7 +186,7 @@ impl Broker {
             }
             Some(Received::Subscribe(subscribe)) => hub.subscribe(now, client_id, &subscribe),
             Some(Received::Unsubscribe(unsubscribe)) => unsubscribe_from(session, &unsubscribe),
-            Some(Received::Disconnect(_)) | None => {}
+            Some(Received::Authentication(_) | Received::Disconnect(_)) | None => {}
         }
     }
 
