@@ -56,7 +56,7 @@ impl Exchange {
     }
 
     fn begun(connect: &ConnectRef<'_>, turn: Turn) -> Option<Self> {
-        let method = connect.properties.authentication_method?;
+        let method = connect.properties.authentication_method()?;
         Some(Self { method: Text::new(method).ok()?, turn, owed: None })
     }
 

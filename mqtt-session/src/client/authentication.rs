@@ -74,7 +74,7 @@ impl Link {
     /// CONNACK says that the server is convinced, by the method of CONNECT. [MQTT-4.12.0-5] [MQTT-4.12.0-6]
     pub(super) fn end_authentication(&mut self, connack: &ConnAckRef<'_>) -> Result<(), Violation> {
         let method = self.exchange.as_deref().map(|exchange| exchange.method().as_str());
-        if method != connack.properties.authentication_method {
+        if method != connack.properties.authentication_method() {
             return Err(Violation::AuthMethod);
         }
         if let Some(exchange) = &mut self.exchange {

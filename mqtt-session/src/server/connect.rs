@@ -104,7 +104,7 @@ impl ServerSession {
             announce(&mut connack, assigned, config);
             // [MQTT-4.12.0-5] [MQTT-4.12.0-6]
             connack.properties.authentication_method =
-                connect.properties.authentication_method.and_then(|method| Text::new(method).ok());
+                connect.properties.authentication_method().and_then(|method| Text::new(method).ok());
             connack.properties.server_keep_alive = told.then_some(keep_alive);
             let granted = Seconds(self.life.expiry);
             connack.properties.session_expiry =
