@@ -78,6 +78,11 @@ pub enum UpgradeError {
         "the server ended the connection without an answer: is this its port for WebSockets, and with or without TLS?"
     )]
     Closed,
+    /// The server uses an extension that was not offered.
+    #[error(
+        "the server uses an extension of WebSocket that was not offered: have it, or a proxy before it, repaired"
+    )]
+    Extension,
     /// The connection failed.
     #[error("{0}")]
     Io(io::Error),

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Uri};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -24,8 +25,18 @@ use crate::options::invalid;
 const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
 
 /// What the handshake writes itself.
-const OWN_HEADERS: [&str; 6] =
-    ["host", "connection", "upgrade", "sec-websocket-version", "sec-websocket-key", "sec-websocket-protocol"];
+const OWN_HEADERS: [&str; 7] = [
+    "host",
+    "connection",
+    "upgrade",
+    "sec-websocket-version",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    EXTENSIONS,
+];
+
+/// None is offered, since none is known.
+const EXTENSIONS: &str = "sec-websocket-extensions";
 
 /// Bytes of one message at most: a receiver keeps a message until it is whole.
 const MESSAGE: usize = 64 << 10;
@@ -79,7 +90,11 @@ pub(super) async fn upgrade(
         .max_message_size(Some(largest))
         .max_frame_size(Some(largest));
     match client_async_with_config(request, stream, Some(config)).await {
-        Ok((inner, _)) => Ok(WebSocket { inner, unread: Bytes::new(), is_closed: false }),
+        // RFC 6455, 4.1: it would change what frames mean
+        Ok((_, response)) if response.headers().contains_key(EXTENSIONS) => {
+            Err(ConnectionError::Upgrade(UpgradeError::Extension))
+        }
+        Ok((inner, _)) => Ok(WebSocket { inner, unread: Bytes::new(), farewell: None, is_closed: false }),
         Err(error) => Err(refusal(error)),
     }
 }
@@ -142,6 +157,8 @@ pub(super) struct WebSocket {
     inner: WebSocketStream<NetworkStream>,
     /// What is left of the last message.
     unread: Bytes,
+    /// The closing frame of the server, with its status if it is a complaint.
+    farewell: Option<Option<CloseFrame>>,
     /// Whether the closing frame has been written.
     is_closed: bool,
 }
@@ -159,6 +176,10 @@ impl AsyncRead for WebSocket {
                 self.unread.advance(count);
                 return Poll::Ready(Ok(()));
             }
+            if let Some(complaint) = &mut self.farewell {
+                let complaint = complaint.take();
+                return Poll::Ready(complaint.map_or(Ok(()), |frame| Err(complaint_of(&frame))));
+            }
             match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
                 // [MQTT-6.0.0-1]
@@ -166,8 +187,16 @@ impl AsyncRead for WebSocket {
                     let text = "the server sent text in a WebSocket, where MQTT is binary [MQTT-6.0.0-1]";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
                 }
-                // pings are answered by the library, and after a close there is nothing more
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(frame))) => {
+                    // nothing more will come, however long the server keeps the socket open; the answer is left to luck
+                    let _ = Pin::new(&mut self.inner).poll_flush(cx);
+                    let is_complaint = |frame: &CloseFrame| {
+                        !matches!(frame.code, CloseCode::Normal | CloseCode::Away | CloseCode::Status)
+                    };
+                    self.farewell = Some(frame.filter(is_complaint));
+                }
+                // pings are answered by the library
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 None => return Poll::Ready(Ok(())),
                 Some(Err(error)) => return Poll::Ready(end(error)),
             }
@@ -218,6 +247,14 @@ impl AsyncWrite for WebSocket {
         }
         Pin::new(self.inner.get_mut()).poll_shutdown(cx)
     }
+}
+
+/// What a server closes with, which is whatever it likes.
+fn complaint_of(frame: &CloseFrame) -> io::Error {
+    let CloseFrame { code, reason } = frame;
+    let text =
+        format!("the server closed the WebSocket with status {}: {:?}", u16::from(*code), reason.as_str());
+    io::Error::new(io::ErrorKind::ConnectionAborted, text)
 }
 
 /// A connection that has ended in whatever way is at its end.

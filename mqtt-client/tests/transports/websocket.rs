@@ -1,6 +1,6 @@
 //! MQTT in WebSockets: however the messages are cut.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,11 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use mqtt_client::{Client, ConnectionError, QoS, Tls, Transport};
+use mqtt_client::{Client, CloseReason, ConnectionError, QoS, Tls, Transport};
 use rustls::ALL_VERSIONS;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
@@ -229,4 +231,31 @@ async fn a_message_larger_than_any_packets_is_not_collected() {
     let error = crate::within(connection.run()).await.unwrap_err();
     assert!(matches!(*error, ConnectionError::Lost(_)), "{error}");
     assert!(error.to_string().contains("Message too long"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_closes_is_not_waited_for_and_its_status_is_told() {
+    // it leaves the socket open
+    let refusing = Server::<()>::start(|stream| async move {
+        let mut peer = Peer::accept(stream).await.unwrap();
+        peer.receive_packet().await;
+        let frame = CloseFrame { code: CloseCode::Policy, reason: "not\x1b[2J you".into() };
+        peer.send(Message::Close(Some(frame))).await;
+        pending().await
+    });
+    let error = refused(options(&format!("ws://{}", refusing.await.address))).await;
+    assert!(matches!(error, ConnectionError::NoConnAck(Some(_))), "{error}");
+    let text = error.to_string();
+    assert!(text.contains(r#"closed the WebSocket with status 1008: "not\u{1b}[2J you""#), "{text}");
+
+    let leaving = Server::<()>::start(|stream| async move {
+        let mut peer = Peer::accept(stream).await.unwrap().connected().await;
+        peer.send(Message::Close(Some(CloseFrame { code: CloseCode::Away, reason: "".into() }))).await;
+        assert!(matches!(peer.next().await, Some(Ok(Message::Close(Some(_))))), "an answer");
+        pending().await
+    });
+    let options = options(&format!("ws://{}", leaving.await.address)).reconnect_period(Duration::ZERO);
+    let (_client, connection) = Client::new(options).unwrap();
+    let error = crate::within(connection.run()).await.unwrap_err();
+    assert!(matches!(*error, ConnectionError::Closed(CloseReason::Transport)), "{error}");
 }

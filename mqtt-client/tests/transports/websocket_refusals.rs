@@ -59,6 +59,17 @@ async fn mqtt_5_0__6_0_0_4_a_server_that_does_not_choose_mqtt_is_refused() {
 }
 
 #[tokio::test]
+async fn an_extension_that_was_not_offered_is_refused() {
+    let error = refusal(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: KEY\r\nSec-WebSocket-Protocol: mqtt\r\n\
+         Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+    )
+    .await;
+    assert!(matches!(error, ConnectionError::Upgrade(UpgradeError::Extension)), "{error}");
+}
+
+#[tokio::test]
 async fn a_port_that_is_not_for_websockets_is_named() {
     for answer in [
         "\u{20}\u{2}\0\0",
@@ -81,8 +92,14 @@ async fn a_port_that_is_not_for_websockets_is_named() {
 
 #[tokio::test]
 async fn headers_and_paths_that_http_cannot_carry_are_refused_before_dialling() {
-    for (name, value) in [("a b", "x"), ("X", "a\r\nb"), ("", "x"), ("Host", "x"), ("sec-websocket-key", "x")]
-    {
+    for (name, value) in [
+        ("a b", "x"),
+        ("X", "a\r\nb"),
+        ("", "x"),
+        ("Host", "x"),
+        ("sec-websocket-key", "x"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate"),
+    ] {
         let error = refused(options("ws://127.0.0.1:1").header(name, value)).await;
         let is_header =
             matches!(error, ConnectionError::Option { option: "header", problem: OptionProblem::Header });
