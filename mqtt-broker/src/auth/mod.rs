@@ -17,6 +17,8 @@ mod certificate;
 mod chain;
 #[cfg(feature = "http-auth")]
 mod cryptography;
+#[cfg(feature = "net")]
+mod error;
 mod exchange;
 #[cfg(feature = "http-auth")]
 mod http;
@@ -37,6 +39,8 @@ pub use certificate::{Certificate, CertificateError};
 pub use chain::Judged;
 #[cfg(feature = "net")]
 pub(crate) use chain::{Chain, Judge, Rejected};
+#[cfg(feature = "net")]
+pub use error::AuthError;
 pub use exchange::{AuthStep, Exchange};
 #[cfg(feature = "http-auth")]
 pub use http::{Http, HttpError};

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU16;
 
+use super::{CertificateSettings, ConfigError, HttpSettings, JwtSettings};
+
 /// How clients are told from each other. A listener may say otherwise for its own clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthSettings {
@@ -15,17 +17,85 @@ pub struct AuthSettings {
     /// Whether a session belongs to the user who began it: nobody else can go on with it, or end it, by connecting with its
     /// client identifier. Default true. A session that an anonymous client began is anybody's.
     pub sessions_have_owners: bool,
+    /// In which order evidence is looked at, of the kinds that are set below. Default certificate, JWT, HTTP: what is decided
+    /// without asking anybody comes first, and what says most of who a client is.
+    pub order: Vec<String>,
+    /// Certificates of clients. Default: they let clients in, and say nobody's name.
+    pub certificate: Option<CertificateSettings>,
+    /// Passwords that are tokens. Default: none are.
+    pub jwt: Option<JwtSettings>,
+    /// A server that is asked. Default: none is.
+    pub http: Option<HttpSettings>,
 }
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        Self { allow_anonymous: false, workers: NonZeroU16::MIN, sessions_have_owners: true }
+        Self {
+            allow_anonymous: false,
+            workers: NonZeroU16::MIN,
+            sessions_have_owners: true,
+            order: Self::KINDS.map(str::to_owned).to_vec(),
+            certificate: None,
+            jwt: None,
+            http: None,
+        }
     }
 }
 
 impl AuthSettings {
+    const KINDS: [&'static str; 3] = ["certificate", "jwt", "http"];
+
     /// Names of what judges clients, in the order in which they are asked.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
-        Vec::new()
+        let named = self.order.iter().filter_map(|name| Self::KINDS.into_iter().find(|kind| kind == name));
+        named.filter(|kind| self.has(kind)).collect()
     }
+
+    fn has(&self, kind: &str) -> bool {
+        match kind {
+            "certificate" => self.certificate.is_some(),
+            "jwt" => self.jwt.is_some(),
+            "http" => self.http.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Looks for evidence that nobody would look at, and for limits that let nobody in.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for (index, name) in self.order.iter().enumerate() {
+            if !Self::KINDS.contains(&name.as_str()) || self.order[..index].contains(name) {
+                return Err(ConfigError::Order { name: name.clone() });
+            }
+        }
+        for kind in Self::KINDS.into_iter().filter(|kind| self.has(kind)) {
+            if !self.order.iter().any(|name| name == kind) {
+                return Err(ConfigError::Unasked { kind });
+            }
+            if !Self::BUILT.contains(&kind) {
+                return Err(ConfigError::NotBuilt { kind });
+            }
+        }
+        self.that_serve_nobody().map_or(Ok(()), |name| Err(ConfigError::Zero { name }))
+    }
+
+    /// The name of a limit that is 0 although every client needs one of what it limits.
+    fn that_serve_nobody(&self) -> Option<&'static str> {
+        if self.jwt.as_ref().is_some_and(|jwt| jwt.token_size == 0) {
+            return Some("auth.jwt.token_size");
+        }
+        let http = self.http.as_ref()?;
+        let needed =
+            [("auth.http.timeout", http.timeout.is_zero()), ("auth.http.answer_size", http.answer_size == 0)];
+        needed.into_iter().find(|(_, is_zero)| *is_zero).map(|(name, _)| name)
+    }
+
+    /// What this program can look at.
+    const BUILT: &'static [&'static str] = &[
+        #[cfg(feature = "tls")]
+        "certificate",
+        #[cfg(feature = "jwt")]
+        "jwt",
+        #[cfg(feature = "http-auth")]
+        "http",
+    ];
 }

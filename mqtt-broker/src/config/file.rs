@@ -4,6 +4,7 @@
 //! so a new setting is in the file as well, and the names are the same by construction.
 
 mod auth;
+mod evidence;
 mod listener;
 mod wording;
 

@@ -87,6 +87,7 @@ impl Config {
         if let Some(address) = self.address_of_two() {
             return Err(ConfigError::Twice { address: address.clone() });
         }
+        self.auth.check()?;
         let kinds = [&self.auth.kinds()[..], authenticators].concat();
         self.listeners.iter().try_for_each(|listener| self.check_identity(listener, &kinds))?;
         let size = self.session.maximum_packet_size;
@@ -182,6 +183,28 @@ pub enum ConfigError {
     NobodyIn {
         /// The listener.
         address: Address,
+    },
+    /// Evidence that would not be looked at.
+    #[error("auth.{kind} is set, and auth.order does not name it: add \"{kind}\" there")]
+    Unasked {
+        /// What is set.
+        kind: &'static str,
+    },
+    /// Evidence that this program cannot look at.
+    #[error(
+        "auth.{kind} is set, but this program was built without it: build it with the features that cargo has by default"
+    )]
+    NotBuilt {
+        /// What is set.
+        kind: &'static str,
+    },
+    /// An order of what there is not, or of something twice.
+    #[error(
+        "auth.order names \"{name}\", which is no kind of evidence or stands there twice: certificate, jwt and http are"
+    )]
+    Order {
+        /// What is named.
+        name: String,
     },
     /// Two listeners at one place.
     #[error("{address}: another listener has the same address and port, or path: give each its own")]

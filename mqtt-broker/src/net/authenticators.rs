@@ -3,8 +3,14 @@
 use std::sync::Arc;
 
 use super::broker::StartError;
-use crate::auth::{Authenticator, Judge};
-use crate::config::{Config, ConfigError};
+#[cfg(feature = "tls")]
+use crate::auth::Certificate;
+#[cfg(feature = "http-auth")]
+use crate::auth::Http;
+#[cfg(feature = "jwt")]
+use crate::auth::Jwt;
+use crate::auth::{AuthError, Authenticator, Judge};
+use crate::config::{AuthSettings, Config, ConfigError};
 
 /// The authenticators of the embedding program.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +40,32 @@ impl Authenticators {
 }
 
 /// What the table `[auth]` names, in the order of [`AuthSettings::kinds`](crate::config::AuthSettings::kinds).
-#[expect(clippy::unnecessary_wraps, reason = "files may be wrong")]
-fn built_in(_: &Config) -> Result<Vec<Arc<dyn Authenticator>>, StartError> {
-    Ok(Vec::new())
+fn built_in(config: &Config) -> Result<Vec<Arc<dyn Authenticator>>, AuthError> {
+    let kinds = config.auth.kinds();
+    let made = kinds.into_iter().map(|kind| made(kind, &config.auth));
+    made.filter_map(Result::transpose).collect()
+}
+
+/// None for what this program was built without, which [`Config::check`] has refused.
+fn made(kind: &str, settings: &AuthSettings) -> Result<Option<Arc<dyn Authenticator>>, AuthError> {
+    #[cfg(not(feature = "tls"))]
+    let _ = settings;
+    match kind {
+        #[cfg(feature = "tls")]
+        "certificate" => made_by(settings.certificate.as_ref(), Certificate::new),
+        #[cfg(feature = "jwt")]
+        "jwt" => made_by(settings.jwt.as_ref(), Jwt::new),
+        #[cfg(feature = "http-auth")]
+        "http" => made_by(settings.http.as_ref(), Http::new),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(feature = "tls")]
+fn made_by<S, A: Authenticator + 'static, E: Into<AuthError>>(
+    settings: Option<&S>,
+    new: fn(&S) -> Result<A, E>,
+) -> Result<Option<Arc<dyn Authenticator>>, AuthError> {
+    let made = settings.map(new).transpose().map_err(Into::into)?;
+    Ok(made.map(|authenticator| Arc::new(authenticator) as _))
 }

@@ -15,7 +15,7 @@ use super::handle::BrokerHandle;
 use super::listen::TlsError;
 use super::listen::{Entrance, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
-use crate::auth::Authenticator;
+use crate::auth::{AuthError, Authenticator};
 use crate::config::{Address, Config, ConfigError, Listener};
 use crate::core::Hub;
 
@@ -34,6 +34,9 @@ pub struct BrokerBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// Clients cannot be judged as the configuration says.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// The address cannot be listened on: in use, not of this machine, or not permitted.
     #[error("cannot listen on {address}: {error}")]
     Bind {
@@ -133,7 +136,7 @@ impl BrokerBuilder {
     /// it names.
     ///
     /// # Errors
-    /// [`StartError::Config`] and [`StartError::Tls`].
+    /// [`StartError::Auth`], [`StartError::Config`] and [`StartError::Tls`].
     pub fn check(&self) -> Result<(), StartError> {
         self.authenticators.check(&self.config)?;
         let judges = self.authenticators.judges(&self.config, &[])?;

@@ -46,6 +46,7 @@ impl Failure {
         eprintln!("mqtt-broker: {self}");
         match self {
             Self::CertificateUnused | Self::Config(_) | Self::File(_) => ExitCode::from(2),
+            Self::Start(StartError::Auth(_)) => ExitCode::from(2),
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,

@@ -30,7 +30,7 @@ pub enum JwtError {
         limit: usize,
     },
     /// Nothing to judge tokens by.
-    #[error("auth.jwt has no key: set secret, public_keys or key_set to a file with one")]
+    #[error("it has no key: set secret, public_keys or key_set to a file with one")]
     NoKey,
     /// A file that is not PEM, or has something else in it.
     #[error(

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU16;
 
-use crate::config::AuthSettings;
+use super::evidence::{certificate, http, jwt};
+use crate::config::{AuthSettings, CertificateSettings, HttpSettings, JwtSettings};
 
 #[derive(serde::Deserialize)]
 #[serde(remote = "AuthSettings", default = "AuthSettings::default", deny_unknown_fields)]
@@ -10,4 +11,11 @@ pub(super) struct AuthTable {
     allow_anonymous: bool,
     workers: NonZeroU16,
     sessions_have_owners: bool,
+    order: Vec<String>,
+    #[serde(deserialize_with = "certificate")]
+    certificate: Option<CertificateSettings>,
+    #[serde(deserialize_with = "jwt")]
+    jwt: Option<JwtSettings>,
+    #[serde(deserialize_with = "http")]
+    http: Option<HttpSettings>,
 }

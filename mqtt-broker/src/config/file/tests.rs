@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Address, ClientCertificate, ConfigError, StageLimits};
+use crate::config::{Address, CertificateName, ClientCertificate, ConfigError, StageLimits};
 
 const EXAMPLE: &str = include_str!("../../../mqtt-broker.toml");
 
@@ -48,9 +48,65 @@ fn the_example_names_every_setting() {
         "[session]\nx = 1",
         "[session.queue]\nx = 1",
     ];
-    let tables_and_listener = 8;
+    // the tables below [auth] have no defaults that could be written down: their absence is one
+    let tables_and_listener = 8 + 3;
     let names: usize = known.map(|text| error(text).matches('`').count() / 2 - 1).iter().sum();
     assert_eq!(settings, names - tables_and_listener + 1);
+}
+
+#[test]
+fn the_example_names_every_setting_of_evidence() {
+    for table in ["auth.certificate", "auth.jwt", "auth.http"] {
+        let text = error(&format!("[{table}]\nx = 1"));
+        let names: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
+        assert!(names.len() > 3, "{text}");
+        let (_, lines) = EXAMPLE.split_once(&format!("\n# [{table}]\n")).expect(table);
+        let lines: Vec<&str> = lines.lines().take_while(|line| line.starts_with('#')).collect();
+        for name in &names {
+            let is_it = |line: &&&str| line.trim_start_matches(['#', ' ']).starts_with(&format!("{name} = "));
+            assert_eq!(lines.iter().filter(is_it).count(), 1, "{table}.{name}");
+        }
+        // uncommented, it is what it would be without
+        let settings = lines.iter().filter_map(|line| line.strip_prefix("#   "));
+        let text = settings.fold(format!("[{table}]\n"), |text, line| text + line + "\n");
+        assert_ne!(text.parse::<Config>().expect(table).auth, AuthSettings::default());
+    }
+}
+
+#[test]
+fn evidence_has_tables_of_its_own() {
+    let config: Config = "[auth]
+        order = ['http', 'certificate']
+        [auth.certificate]
+        name = 'uri'
+        user_name = 'none'
+        user_names = { 'spiffe://a/b' = 'alice' }
+        [auth.http]
+        url = 'https://auth.example/mqtt'
+        timeout = '500ms'
+        answer_size = '1KiB'"
+        .parse()
+        .expect("a configuration");
+    let certificate = config.auth.certificate.as_ref().expect("a table");
+    assert_eq!((certificate.name, &certificate.user_name), (CertificateName::Uri, &None));
+    assert_eq!(certificate.user_names["spiffe://a/b"], "alice");
+    let http = config.auth.http.as_ref().expect("a table");
+    assert_eq!((http.timeout, http.answer_size), (Duration::from_millis(500), 1024));
+    assert_eq!(config.auth.kinds(), ["http", "certificate"]);
+    assert_eq!(config.check(), Ok(()));
+}
+
+#[test]
+fn evidence_that_nobody_would_look_at_is_refused() {
+    let check = |text: &str| text.parse::<Config>().expect(text).check();
+    let order = |name: &str| Err(ConfigError::Order { name: name.to_owned() });
+    assert_eq!(check("[auth]\norder = ['password']"), order("password"));
+    assert_eq!(check("[auth]\norder = ['jwt', 'jwt']"), order("jwt"));
+    assert_eq!(check("[auth]\norder = ['jwt']\n[auth.http]"), Err(ConfigError::Unasked { kind: "http" }));
+    for name in ["jwt.token_size", "http.timeout", "http.answer_size"] {
+        let outcome = check(&format!("[auth]\n{name} = 0"));
+        assert!(matches!(outcome, Err(ConfigError::Zero { name: zero }) if zero == format!("auth.{name}")));
+    }
 }
 
 #[test]
