@@ -105,6 +105,16 @@ impl Peer {
         Self::over(TcpStream::connect(address).unwrap(), connect.version).introduce(connect)
     }
 
+    /// Sends CONNECT; the code of CONNACK says whether that has made a client of it.
+    pub(crate) fn ask(address: SocketAddr, connect: Connect) -> (Self, ReasonCode) {
+        let mut peer = Self::over(TcpStream::connect(address).unwrap(), connect.version);
+        peer.send(&[Packet::Connect(connect)]);
+        match peer.next() {
+            Some(Packet::ConnAck(connack)) => (peer, connack.reason),
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Sends CONNECT and takes CONNACK.
     pub(crate) fn introduce(mut self, connect: Connect) -> Self {
         self.version = connect.version;

@@ -18,6 +18,7 @@ mod keys;
 mod ring;
 
 use std::str;
+use std::time::SystemTime;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
@@ -59,6 +60,10 @@ impl Jwt {
     fn judge(&self, token: &str, attempt: &Attempt) -> Result<Identity, Doubt> {
         let claims = self.believe(token)?;
         let identity = identity(&claims, &self.settings)?;
+        // the library counts whole seconds, and the last one in
+        if identity.expires.is_some_and(|end| end <= SystemTime::now()) {
+            return Err(Doubt::Expired);
+        }
         let named = attempt.user_name.as_ref();
         if self.settings.match_user_name
             && named.is_some_and(|name| identity.user_name.as_ref() != Some(name))
