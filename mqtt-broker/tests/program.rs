@@ -333,3 +333,101 @@ fn a_hangup_makes_it_read_its_configuration_again() {
     before.write_all(&[0xC0, 0]).expect("sent");
     assert_eq!(packet(&mut before), [0xD0, 0]);
 }
+
+/// Runs the program with this on its standard input.
+fn told(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // it may not want to hear
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A file that is not there yet.
+fn absent(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&path);
+    path
+}
+
+/// CONNECT of MQTT 3.1.1 with a user name and a password.
+fn connect_as(user: &str, password: &str) -> Vec<u8> {
+    let field = |text: &str| [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat();
+    let body = [b"\x00\x04MQTT\x04\xc2\x00\x00", &field("c")[..], &field(user), &field(password)].concat();
+    [&[0x10, body.len() as u8], &body[..]].concat()
+}
+
+#[test]
+fn users_of_a_password_file_are_let_in_and_nobody_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = absent("users.passwd");
+    let users = path.to_str().expect("a path of text");
+    for (user, password) in [("ann", "first\n"), ("bob", "open sesame\r\n"), ("ann", "second")] {
+        let (code, output, errors) = told(&["passwd", users, user], password);
+        assert_eq!((code, errors.as_str()), (Some(0), ""));
+        assert_eq!(output, format!("{user:?} is written to {users}.\n"));
+    }
+    assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    let program = Program::serving(&["--listen", "tcp://127.0.0.1:0", "--password-file", users]);
+    for (connect, code) in [
+        (connect_as("ann", "second"), 0),
+        (connect_as("bob", "open sesame"), 0),
+        (connect_as("ann", "first"), 4),
+        (connect_as("eve", "second"), 4),
+        (CONNECT.to_vec(), 4),
+    ] {
+        assert_eq!(packet(&mut program.connect(&connect)), [0x20, 2, 0, code]);
+    }
+    assert_eq!(told(&["passwd", users, "bob", "--delete"], "").0, Some(0));
+    let text = fs::read_to_string(&path).expect("a file");
+    assert!(text.starts_with("ann:$argon2id$") && text.lines().count() == 1);
+}
+
+#[test]
+fn passwd_changes_nothing_unless_it_is_right() {
+    let path = absent("careful.passwd");
+    let users = path.to_str().expect("a path of text");
+    assert_eq!(told(&["passwd", users, "ann"], "pw").0, Some(0));
+    let before = fs::read(&path).expect("a file");
+    let busy = format!("{users}.new");
+    fs::write(&busy, "").expect("a file");
+    for (arguments, input, code, sentence) in [
+        (&["passwd", users, "ann"][..], "pw", 1, format!("{busy} is there: somebody else changes the file")),
+        (&["passwd", users, "ann"], "", 2, "the password is empty".to_owned()),
+        (&["passwd", users, "a:b"], "pw", 2, "a user name has no colon".to_owned()),
+        (&["passwd", users, "bob", "--delete"], "", 2, format!("there is no user of that name in {users}")),
+    ] {
+        let (ended, output, errors) = told(arguments, input);
+        assert_eq!((ended, output.as_str()), (Some(code), ""), "{errors}");
+        assert!(errors.starts_with(&format!("mqtt-broker: {sentence}")), "{errors}");
+        assert_eq!(fs::read(&path).expect("a file"), before);
+        let _ = fs::remove_file(&busy);
+    }
+    let elsewhere = format!("{users}/no-directory/file");
+    assert_eq!(told(&["passwd", &elsewhere, "ann"], "pw").0, Some(1));
+}
+
+#[test]
+fn a_password_file_that_is_wrong_is_refused_with_its_line() {
+    let path = file("plain.passwd", "# old\nann:secret\n");
+    let users = path.to_str().expect("a path of text");
+    let sentence = refused(&["check", "--password-file", users], 2);
+    assert_eq!(
+        sentence,
+        format!(
+            "{users}, line 2: the password stands there for all to read: replace it by its hash with mqtt-broker passwd"
+        )
+    );
+    let missing = refused(&["--password-file", "/no/such/file"], 2);
+    assert!(missing.starts_with("cannot read the password file /no/such/file: "), "{missing}");
+    // and what is to be done about it helps
+    assert_eq!(told(&["passwd", users, "ann"], "secret").0, Some(0));
+    assert_eq!(run(&["check", "--password-file", users]).0, Some(0));
+}

@@ -8,6 +8,8 @@ use super::CertificateError;
 use super::HttpError;
 #[cfg(feature = "jwt")]
 use super::JwtError;
+#[cfg(feature = "net")]
+use super::password::PasswordFileError;
 
 /// Why clients cannot be judged as the configuration says.
 #[derive(Debug, Error)]
@@ -25,4 +27,8 @@ pub enum AuthError {
     #[cfg(feature = "jwt")]
     #[error("auth.jwt: {0}")]
     Jwt(#[from] JwtError),
+    /// The password file.
+    #[cfg(feature = "net")]
+    #[error(transparent)]
+    Passwords(#[from] PasswordFileError),
 }

@@ -24,6 +24,8 @@ mod exchange;
 mod http;
 #[cfg(feature = "jwt")]
 mod jwt;
+#[cfg(feature = "net")]
+pub mod password;
 mod permissions;
 
 use std::fmt::Debug;
@@ -98,6 +100,10 @@ pub enum Refused {
     /// An Authentication Method that nobody here speaks: Bad authentication method, 0x8C.
     #[error("nobody here speaks its authentication method")]
     Method,
+    /// Wrong passwords for its user name were too many, so that this one was not even looked at: Connection rate exceeded,
+    /// 0x9F (3 in 3.x).
+    #[error("its user name had too many wrong passwords, and has to wait; raise auth.guesses to allow more")]
+    Guessing,
     /// What has to be asked does not answer: Server unavailable, 0x88 (3 in 3.x).
     #[error("what has to judge it gives no answer")]
     Unavailable,
@@ -110,6 +116,7 @@ impl Refused {
             Self::Credentials => ReasonCode::BadUserNameOrPassword,
             Self::NotAuthorized => ReasonCode::NotAuthorized,
             Self::Method => ReasonCode::BadAuthenticationMethod,
+            Self::Guessing => ReasonCode::ConnectionRateExceeded,
             Self::Unavailable => ReasonCode::ServerUnavailable,
         }
     }

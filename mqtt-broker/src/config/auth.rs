@@ -1,8 +1,10 @@
 //! Who may connect.
 
 use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::{CertificateSettings, ConfigError, HttpSettings, JwtSettings};
+use super::{CertificateSettings, ConfigError, GuessLimits, HttpSettings, JwtSettings};
 
 /// How clients are told from each other. A listener may say otherwise for its own clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +13,17 @@ pub struct AuthSettings {
     /// listeners that other machines can reach may be open to everybody where nothing does. Default false: such a listener
     /// is refused unless its clients need a certificate. Where nothing asks and only this machine can connect, everybody may.
     pub allow_anonymous: bool,
+    /// A file with users and hashes of their passwords, made by `mqtt-broker passwd` or by `mosquitto_passwd`. Default none.
+    pub password_file: Option<PathBuf>,
     /// Passwords that are hashed at once, each by a thread of its own that takes a core and the memory that the hash
     /// demands. Default 1: the other cores stay with clients.
     pub workers: NonZeroU16,
+    /// Right passwords that are not hashed again for a while. Default 100,000, about 15 MiB.
+    pub cache: usize,
+    /// How long that holds. Default 10 min: who loses its connection comes back at once, however many do.
+    pub cache_time: Duration,
+    /// Limits of guessing.
+    pub guesses: GuessLimits,
     /// Whether a session belongs to the user who began it: nobody else can go on with it, or end it, by connecting with its
     /// client identifier. Default true. A session that an anonymous client began is anybody's.
     pub sessions_have_owners: bool,
@@ -32,7 +42,11 @@ impl Default for AuthSettings {
     fn default() -> Self {
         Self {
             allow_anonymous: false,
+            password_file: None,
             workers: NonZeroU16::MIN,
+            cache: 100_000,
+            cache_time: Duration::from_secs(600),
+            guesses: GuessLimits::default(),
             sessions_have_owners: true,
             order: Self::KINDS.map(str::to_owned).to_vec(),
             certificate: None,
@@ -43,7 +57,7 @@ impl Default for AuthSettings {
 }
 
 impl AuthSettings {
-    const KINDS: [&'static str; 3] = ["certificate", "jwt", "http"];
+    const KINDS: [&'static str; 4] = ["certificate", "jwt", "password_file", "http"];
 
     /// Names of what judges clients, in the order in which they are asked.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
@@ -55,6 +69,7 @@ impl AuthSettings {
         match kind {
             "certificate" => self.certificate.is_some(),
             "jwt" => self.jwt.is_some(),
+            "password_file" => self.password_file.is_some(),
             "http" => self.http.is_some(),
             _ => false,
         }
@@ -95,6 +110,7 @@ impl AuthSettings {
         "certificate",
         #[cfg(feature = "jwt")]
         "jwt",
+        "password_file",
         #[cfg(feature = "http-auth")]
         "http",
     ];

@@ -4,6 +4,7 @@ mod auth;
 mod evidence;
 #[cfg(feature = "net")]
 mod file;
+mod guesses;
 mod listener;
 mod lobby;
 mod network;
@@ -24,6 +25,7 @@ pub use auth::AuthSettings;
 pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings};
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
+pub use guesses::GuessLimits;
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
 pub use lobby::{LobbyLimits, StageLimits};
 pub use network::{Network, NetworkError};
@@ -156,9 +158,9 @@ pub enum ConfigError {
     },
     /// Other machines could connect, and nobody has said that they may.
     #[error(
-        "{address} can be reached from other machines and nothing asks clients who they are: set \
-         auth.allow_anonymous (--allow-anonymous) to let everybody in, or client_ca to ask for certificates, or listen \
-         on {}",
+        "{address} can be reached from other machines and nothing asks clients who they are: name \
+         users in a file (--password-file), or ask for certificates (client_ca), or let everybody in \
+         (--allow-anonymous), or listen on {}",
         Listener::loopback()
     )]
     Open {

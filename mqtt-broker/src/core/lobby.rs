@@ -129,6 +129,7 @@ impl RefusalReason {
             Self::NotAdmitted(Refused::Credentials) => Counter::RefusedCredentials,
             Self::NotAdmitted(Refused::NotAuthorized) => Counter::RefusedNotAuthorized,
             Self::NotAdmitted(Refused::Method) => Counter::RefusedMethod,
+            Self::NotAdmitted(Refused::Guessing) => Counter::RefusedGuessing,
             Self::NotAdmitted(Refused::Unavailable) => Counter::RefusedUnavailable,
             Self::Refused(_) => Counter::RefusedConnect,
         }

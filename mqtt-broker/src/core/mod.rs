@@ -17,6 +17,8 @@ mod clients;
 mod connect;
 mod connection;
 mod delivery;
+mod failures;
+mod guesses;
 mod hub;
 mod lobby;
 mod local;
@@ -38,6 +40,7 @@ mod turn;
 mod user;
 
 pub use connect::NewConnection;
+pub use guesses::Guesses;
 pub use hub::{Hub, RetainedMessage};
 pub use lobby::{Lobby, Refusal, RefusalReason, Verdict};
 pub use local::{LocalId, LocalMessage, LocalSink};

@@ -102,6 +102,8 @@ counters! {
     RefusedConnect "clients/refused/connect",
     /// Of these, connections with wrong or missing credentials.
     RefusedCredentials "clients/refused/credentials",
+    /// Of these, connections of user names with too many wrong passwords.
+    RefusedGuessing "clients/refused/guessing",
     /// Of these, connections of users who may not connect.
     RefusedNotAuthorized "clients/refused/not authorized",
     /// Of these, connections with an Authentication Method that nobody here speaks.

@@ -9,6 +9,7 @@ use crate::auth::Certificate;
 use crate::auth::Http;
 #[cfg(feature = "jwt")]
 use crate::auth::Jwt;
+use crate::auth::password::PasswordFile;
 use crate::auth::{AuthError, Authenticator, Judge};
 use crate::config::{AuthSettings, Config, ConfigError};
 
@@ -48,9 +49,11 @@ fn built_in(config: &Config) -> Result<Vec<Arc<dyn Authenticator>>, AuthError> {
 
 /// None for what this program was built without, which [`Config::check`] has refused.
 fn made(kind: &str, settings: &AuthSettings) -> Result<Option<Arc<dyn Authenticator>>, AuthError> {
-    #[cfg(not(feature = "tls"))]
-    let _ = settings;
     match kind {
+        PasswordFile::NAME => match &settings.password_file {
+            Some(path) => Ok(Some(Arc::new(PasswordFile::read(path, settings)?))),
+            None => Ok(None),
+        },
         #[cfg(feature = "tls")]
         "certificate" => made_by(settings.certificate.as_ref(), Certificate::new),
         #[cfg(feature = "jwt")]

@@ -157,6 +157,7 @@ impl BrokerBuilder {
         let opened =
             self.config.listeners.iter().map(|listener| Opened::open(listener, &self.config, &judges));
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        opened.iter().for_each(Opened::warn_of_plaintext);
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();

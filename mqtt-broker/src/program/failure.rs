@@ -9,6 +9,8 @@ use mqtt_broker::StartError;
 use mqtt_broker::config::{Address, ConfigError, FileError, Listener};
 use thiserror::Error;
 
+use super::passwd::PasswdError;
+
 /// Why the program ends early.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -25,6 +27,8 @@ pub(crate) enum Failure {
     Ended(io::Error),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Passwd(#[from] PasswdError),
     #[error(transparent)]
     Start(StartError),
     #[error("the system refuses what every server needs: {0}")]
@@ -49,6 +53,7 @@ impl Failure {
             Self::Start(StartError::Auth(_)) => ExitCode::from(2),
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
+            Self::Passwd(error) => error.exit_code(),
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }

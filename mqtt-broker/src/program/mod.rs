@@ -2,6 +2,7 @@
 
 mod failure;
 mod options;
+mod passwd;
 mod serve;
 mod signals;
 
@@ -38,6 +39,10 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
     if let Some(command) = options.command {
         return match command {
             Command::Check(settings) => check(*settings),
+            Command::Passwd(passwd) => {
+                say(&passwd.run()?);
+                Ok(ExitCode::SUCCESS)
+            }
         };
     }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;

@@ -7,6 +7,7 @@ use mqtt_broker::config::{Config, Listener, quantity};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::failure::Failure;
+use super::passwd::Passwd;
 
 /// An MQTT broker for MQTT 3.1, 3.1.1 and 5.0.
 ///
@@ -39,6 +40,12 @@ pub(crate) enum Command {
     /// Reads the configuration and every file that it names, and opens no socket. A mistake is told with its line and
     /// ends with exit code 2.
     Check(Box<Settings>),
+
+    /// Add a user to a password file, or give one another password; asks for it twice.
+    ///
+    /// Where standard input is no terminal, the password is its first line. Passwords are hashed with argon2id. A broker that
+    /// runs reads the file again at SIGHUP.
+    Passwd(Passwd),
 }
 
 /// What is served, and how.
@@ -63,6 +70,10 @@ pub(crate) struct Settings {
     /// Read settings from this TOML file; options of the command line win.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Let in only users of this file, which `mqtt-broker passwd` or mosquitto_passwd has made.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
 
     /// Let everybody connect, also from other machines.
     ///
@@ -156,6 +167,9 @@ impl Settings {
         }
         if config.listeners.is_empty() {
             config.listeners.push(Listener::loopback());
+        }
+        if self.password_file.is_some() {
+            config.auth.password_file.clone_from(&self.password_file);
         }
         config.auth.allow_anonymous |= self.allow_anonymous;
         if let Some(shards) = self.shards.and_then(|shards| shards.try_into().ok()) {

@@ -6,6 +6,7 @@ use mqtt_session::Time;
 
 use super::limit::Limit;
 use crate::config::LobbyLimits;
+use crate::core::failures::{Allowance, Failures};
 
 /// Connections, rate and failures of one address. The default is an address that nothing is known of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,10 +15,7 @@ pub(super) struct Record {
     half_open: usize,
     /// When `burst` connections may come at once again: each connection moves it on by what `rate` makes of it.
     rested: Time,
-    /// Failures that count, as of `since`.
-    failures: u32,
-    /// From when on failures are forgotten, one by one. While it lies ahead, the address is turned away.
-    since: Time,
+    failures: Failures,
 }
 
 impl Record {
@@ -26,7 +24,7 @@ impl Record {
         if self.half_open >= limits.half_open_per_address {
             return Err(Limit::HalfOpenPerAddress);
         }
-        if self.since > now {
+        if self.failures.is_delayed(now) {
             return Err(Limit::Delay);
         }
         let ahead = interval(limits).saturating_mul(limits.burst.saturating_sub(1));
@@ -42,45 +40,16 @@ impl Record {
         self.half_open = self.half_open.saturating_sub(1);
     }
 
-    /// Holds a failure against the address. No failure is forgotten while it is turned away, so that the next one
-    /// finds it where it was.
+    /// Holds a failure against the address.
     pub(super) fn fail(&mut self, now: Time, limits: &LobbyLimits) {
-        self.forget(now, limits.failure_recovery);
-        // beyond the longest delay more failures change nothing, and need not be forgotten
-        self.failures = self.failures.saturating_add(1).min(limits.failures.saturating_add(u32::BITS));
-        let delay = self.delay(limits);
-        if !delay.is_zero() {
-            self.since = self.since.max(now.after(delay));
-        }
+        let LobbyLimits { failures, failure_recovery, delay, delay_maximum, .. } = *limits;
+        self.failures.fail(now, &Allowance { failures, recovery: failure_recovery, delay, delay_maximum });
     }
 
     /// When nothing is held against the address; `None` while it has connections here.
     pub(super) fn idle_at(&self, limits: &LobbyLimits) -> Option<Time> {
-        let forgotten = self.since.after(limits.failure_recovery.saturating_mul(self.failures));
+        let forgotten = self.failures.forgotten_at(limits.failure_recovery);
         (self.half_open == 0).then(|| self.rested.max(forgotten))
-    }
-
-    fn forget(&mut self, now: Time, recovery: Duration) {
-        let passed = now.since(self.since);
-        let forgotten = passed.as_nanos().checked_div(recovery.as_nanos()).unwrap_or(u128::MAX);
-        match u32::try_from(forgotten) {
-            Ok(forgotten) if forgotten < self.failures => {
-                self.failures -= forgotten;
-                self.since = self.since.after(recovery.saturating_mul(forgotten));
-            }
-            _ => (self.failures, self.since) = (0, self.since.max(now)),
-        }
-    }
-
-    /// How long the address is turned away.
-    fn delay(&self, limits: &LobbyLimits) -> Duration {
-        match self.failures.saturating_sub(limits.failures) {
-            0 => Duration::ZERO,
-            beyond => {
-                let doubled = 1_u32.checked_shl(beyond - 1).unwrap_or(u32::MAX);
-                limits.delay.saturating_mul(doubled).min(limits.delay_maximum)
-            }
-        }
     }
 }
 

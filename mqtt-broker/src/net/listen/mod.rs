@@ -81,6 +81,14 @@ impl Opened {
         Ok(Self { door, served: served.at(address) })
     }
 
+    /// Whoever listens on the way could read the passwords of clients, unless a proxy before it speaks TLS.
+    pub(super) fn warn_of_plaintext(&self) {
+        let Listener { address, proxy_protocol, .. } = self.listener();
+        if self.served.chain().is_some() && !address.is_local() && !address.has_tls() && !proxy_protocol {
+            tracing::warn!("passwords come in the clear through {address}: use tls:// or wss://");
+        }
+    }
+
     /// Where it listens, with the port that the system chose.
     pub(super) fn listener(&self) -> &Listener {
         self.served.listener()
