@@ -100,7 +100,7 @@ fn another_secret_counts_after_a_reload() {
     config.listeners.push(crate::peer::LOOPBACK.into());
     config.auth.jwt = Some(JwtSettings { secret: secret.path(), ..JwtSettings::default() });
     broker.handle.reload(config.clone()).expect("a configuration");
-    assert_eq!(answer(&broker, old.clone()), ReasonCode::BadUserNameOrPassword);
+    assert_eq!(answer(&broker, old), ReasonCode::BadUserNameOrPassword);
     assert_eq!(answer(&broker, new.clone()), ReasonCode::Success);
 
     std::fs::write(&secret.0, "short").expect("written");

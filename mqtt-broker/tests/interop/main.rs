@@ -5,7 +5,7 @@
 //!
 //! Paths are relative to the workspace:
 //!
-//! * `MQTT_INTEROP_VENV`: the Python environment with paho-mqtt and gmqtt (`target/interop/venv`).
+//! * `MQTT_INTEROP_VENV`: the Python environment with paho-mqtt, gmqtt and PyJWT (`target/interop/venv`).
 //! * `MQTT_INTEROP_NODE`: the directory whose `node_modules` holds MQTT.js (`target/interop/node`).
 //! * `MQTT_INTEROP_BROKER=mosquitto`: the same tests against Debian's mosquitto, which shows whether they test the
 //!   standard and not our broker. Seven tests fail against its version 2.0.11, each for a fault of that broker:
@@ -18,6 +18,8 @@
 //!     `mqttjs::messages_keep_their_order_and_number`, and that of `websocket`.
 
 mod broker;
+#[cfg(all(feature = "http-auth", feature = "jwt"))]
+mod evidence;
 mod libraries;
 mod mosquitto;
 mod program;

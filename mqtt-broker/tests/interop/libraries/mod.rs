@@ -44,7 +44,7 @@ fn check_over(transport: Transport, interpreter: &Path, script: &str, versions: 
     }
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let python = directory("MQTT_INTEROP_VENV", "target/interop/venv").join("bin/python");
     assert!(python.is_file(), "{} is missing: run .ci/interop-setup", python.display());
     python

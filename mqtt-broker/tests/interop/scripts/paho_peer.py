@@ -23,7 +23,7 @@ PROTOCOLS = {"31": mqtt.MQTTv31, "311": mqtt.MQTTv311, "5": mqtt.MQTTv5}
 class Peer:
     """A connected client whose callbacks fill queues."""
 
-    def __init__(self, options, name="", clean=True, will=None, **connect):
+    def __init__(self, options, name="", clean=True, will=None, login=("user", "word"), **connect):
         self.options = options
         self.messages = queue.Queue()
         self.answers = queue.Queue()
@@ -40,7 +40,7 @@ class Peer:
         client.on_publish = lambda _c, _u, _mid, code, _p: self.answers.put(code)
         client.on_message = lambda _c, _u, message: self.messages.put(message)
         client.on_disconnect = lambda _c, _u, flags, code, _p: self.ends.put((flags, code))
-        client.username_pw_set("user", "word")
+        client.username_pw_set(*login)
         if will:
             client.will_set(**will)
         more = {}

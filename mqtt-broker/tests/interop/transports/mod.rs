@@ -1,12 +1,12 @@
 //! TLS and the PROXY protocol with the programs that people use for them.
 
 #[path = "../../transports/authority.rs"]
-mod authority;
+pub(crate) mod authority;
 mod haproxy;
 mod mosquitto;
 mod openssl;
 #[path = "../../peer/mod.rs"]
-mod peer;
+pub(crate) mod peer;
 
 use std::process::Command;
 
