@@ -44,7 +44,7 @@ pub(super) struct Link {
     pub(super) throttled: bool,
     /// Whether the session had more to send than the output had room for.
     pub(super) starved: bool,
-    /// Since when the client has taken nothing of its output; `None` while the output is empty.
+    /// Since when the client has taken nothing of its output; `None` while nothing waits for it.
     pub(super) stalled: Option<Time>,
     /// When the client's evidence of who it is ceases to hold.
     pub(super) expires: Option<Time>,

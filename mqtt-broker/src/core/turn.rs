@@ -87,6 +87,16 @@ impl ShardCore {
         }
     }
 
+    /// The driver has written as much of a client's output as the client takes now, and keeps some of it itself: the
+    /// client has not taken everything although the output may be empty.
+    pub fn handle_kept(&mut self, now: Time, slot: Slot) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let Some(link) = client.link.as_deref_mut() else { return };
+        link.stalled = Some(now);
+        let stalled = client.stalled_at(self.config.limits.stall);
+        self.timers.arm(slot.0, stalled, &mut client.armed);
+    }
+
     /// Takes the mail of this shard.
     pub fn handle_mail(&mut self, now: Time) {
         let empty = std::mem::take(&mut self.mail);

@@ -48,7 +48,11 @@ impl ShardLoop {
                 match write_all(stream, output, &mut self.spare) {
                     Ok(written) => {
                         connection.writable = output.is_empty() && !stream.wants_write();
+                        let keeps_some = stream.wants_write();
                         self.core.handle_written(now, slot, written);
+                        if keeps_some {
+                            self.core.handle_kept(now, slot);
+                        }
                         self.settle(now);
                         self.read_again(id);
                     }

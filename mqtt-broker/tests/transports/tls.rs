@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mqtt_broker::core::Counter;
 use mqtt_codec::{Disconnect, Packet, QoS, Version};
@@ -47,6 +48,30 @@ fn a_client_that_reads_late_gets_everything_in_order() {
         assert!(matches!(fast.next(), Packet::PubAck(_)));
     }
     assert!(slow.messages(payloads.len()) == payloads, "all of them, in order");
+    broker.shut_down();
+}
+
+#[test]
+fn a_client_that_stops_reading_is_given_up_although_its_records_are_sealed() {
+    let authority = Authority::new();
+    let broker = start(1, |config| {
+        config.listeners.push(authority.listener());
+        config.limits.stall = Duration::from_millis(200);
+    });
+    let secure = broker.handle.addresses()[1];
+    let mut sender = broker.connect(connect(Version::V5, "sender"));
+    // each message is sealed as a whole, so that nothing of it is left in the output
+    let payload = "x".repeat(50_000);
+    for version in [TLS_1_2, TLS_1_3] {
+        let config = Arc::new(config(&authority, version, None));
+        let mut reader = SecureTcp::connect(secure, &config, connect(Version::V5, "reader"));
+        reader.subscribe("t", QoS::AtMostOnce);
+        for _ in 0..200 {
+            sender.send(&[publish("t", payload.as_str(), QoS::AtMostOnce, 0)]);
+        }
+        broker.wait_for_connected(&mut sender, 1);
+    }
+    assert_eq!(broker.handle.count(Counter::DisconnectedStalled), 2);
     broker.shut_down();
 }
 
