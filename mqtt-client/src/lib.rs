@@ -106,7 +106,8 @@
 //!
 //! # When there is no connection
 //!
-//! [`ConnectionError`] names what failed, and its text says what to look at:
+//! [`ConnectionError`] names what failed, and its text says what to look at. Print it by `{}`: a `main` that returns it
+//! shows `Debug` instead, which is for programs.
 //!
 //! | variant | the failing part |
 //! |---|---|
@@ -114,7 +115,7 @@
 //! | `Credentials` | the application's own provider |
 //! | `Resolve` | the name |
 //! | `Tcp`, `Unix` | each address, with what the system says |
-//! | `Proxy` | the proxy: login, rules, or the server behind it |
+//! | `Proxy` | the proxy: whether it is there, login, rules, or the server behind it |
 //! | `Tls` | [`TlsError`]: a file or key here; the server's certificate (expired, not valid yet, wrong name, unknown CA, self-signed, revoked); the server's refusal of ours; no TLS at all |
 //! | `Upgrade` | the WebSocket: a status, no subprotocol `mqtt`, no WebSocket at all |
 //! | `NotMqtt`, `NoConnAck` | a port of another protocol, or with TLS where the address has none |

@@ -61,6 +61,9 @@ pub enum ProxyError {
     /// What it answered is of another protocol.
     #[error("its answer is not one of this protocol: is it a proxy of this kind?")]
     NotAProxy,
+    /// There is no proxy at its address.
+    #[error("{0}")]
+    NotReached(Box<super::ConnectionError>),
     /// The status of an HTTP proxy.
     #[error("it answered with status {0}: look whether the proxy reaches the server")]
     Status(u16),

@@ -76,7 +76,8 @@ impl Network {
         let (host, port) = (self.address.host.as_str(), self.address.port());
         #[cfg(feature = "proxy")]
         if let Some(proxy) = &self.options.proxy {
-            let stream = tcp::connect(proxy.host(), proxy.port(), &self.options.tcp, deadline).await?;
+            let reached = tcp::connect(proxy.host(), proxy.port(), &self.options.tcp, deadline).await;
+            let stream = reached.map_err(|error| proxy.not_reached(error))?;
             return within(deadline, Step::Proxy, proxy.tunnel(stream, host, port)).await?;
         }
         tcp::connect(host, port, &self.options.tcp, deadline).await

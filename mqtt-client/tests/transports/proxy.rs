@@ -160,5 +160,6 @@ async fn what_a_socks5_proxy_refuses_is_named() {
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_named_by_its_address() {
     let error = refused(options("mqtt://broker.invalid").proxy(Proxy::socks5("127.0.0.1", 1))).await;
-    assert!(error.to_string().starts_with("cannot connect to 127.0.0.1:1: "), "{error}");
+    let start = "the proxy socks5://127.0.0.1:1: cannot connect to 127.0.0.1:1: ";
+    assert!(error.to_string().starts_with(start), "{error}");
 }

@@ -15,7 +15,7 @@ use crate::error::{ConnectionError, ProxyError};
 ///
 /// It gets the server's name and looks it up itself. `http` asks with CONNECT for a tunnel; the way to the proxy itself is
 /// plain TCP. A user name and a password, percent-encoded, stand before the host: `socks5://me:secret@HOST`. `Debug`
-/// does not show the password.
+/// does not show the password. [`ConnectOptions::proxy`](crate::ConnectOptions::proxy) has an example.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     kind: Kind,
@@ -54,6 +54,17 @@ impl Proxy {
 
     pub(super) const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Tells an address where no proxy is from one where no server is.
+    pub(super) fn not_reached(&self, error: ConnectionError) -> ConnectionError {
+        match error {
+            error @ (ConnectionError::Resolve { .. } | ConnectionError::Tcp(_)) => ConnectionError::Proxy {
+                proxy: self.to_string(),
+                error: ProxyError::NotReached(Box::new(error)),
+            },
+            other => other,
+        }
     }
 
     /// A tunnel to `host` through the proxy at the other end of `stream`.
