@@ -38,7 +38,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Several brokers can live in one process. Everything that can be set is in [`config::Config`], with its default
+//! `BrokerBuilder::listen` is for TCP; `BrokerBuilder::listener` has an example with TLS and WebSocket. Several brokers
+//! can live in one process. Everything that can be set is in [`config::Config`], with its default
 //! and the reason for it.
 //!
 //! # The parts

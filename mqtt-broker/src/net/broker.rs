@@ -84,6 +84,32 @@ impl BrokerBuilder {
         self
     }
 
+    /// Listens at one more place, by any transport: what a [`Listener`] is made from is a URL.
+    ///
+    /// ```no_run
+    /// use mqtt_broker::Broker;
+    /// use mqtt_broker::config::Listener;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tls = Listener {
+    ///     certificate: Some("/etc/mqtt-broker/server.pem".into()),
+    ///     key: Some("/etc/mqtt-broker/server.key".into()),
+    ///     ..("tls://127.0.0.1:8883".parse()?)
+    /// };
+    /// let browsers = Listener { origins: vec!["https://example.org".into()], ..("ws://127.0.0.1:8080".parse()?) };
+    /// let broker = Broker::builder().listener(tls).listener(browsers).start().await?;
+    /// for listener in broker.listeners() {
+    ///     println!("clients connect to {listener}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.config.listeners.push(listener);
+        self
+    }
+
     /// Has clients judged by the program itself: after those that the configuration names, and after authenticators that
     /// were added before. Listeners may name it in their `auth`, and everybody whom it does not admit or refuse is
     /// treated as `auth.allow_anonymous` says.
