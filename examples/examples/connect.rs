@@ -27,16 +27,16 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "mqtt://127.0.0.1:1883".to_owned());
-    let mut tls = Tls::new();
-    if let Some(ca) = arguments.next() {
-        tls = tls.ca_file(ca);
-    }
-    if let (Some(certificate), Some(key)) = (arguments.next(), arguments.next()) {
-        tls = tls.certificate_files(certificate, key);
-    }
+    let tls = match &arguments.collect::<Vec<_>>()[..] {
+        [] => Tls::new(),
+        [ca] => Tls::new().ca_file(ca),
+        [ca, certificate, key] => Tls::new().ca_file(ca).certificate_files(certificate, key),
+        _ => return Err("a certificate needs its key: ADDRESS CA_FILE CERTIFICATE_FILE KEY_FILE".into()),
+    };
 
     let client = connect(ConnectOptions::new(&address)?.tls(tls)).await?;
-    println!("connected to {address}");
+    // what stands before it is a password, perhaps
+    println!("connected to {}", address.rsplit('@').next().unwrap_or(&address));
     let mut greetings = client.subscribe("examples/connect").await?;
     client.publish("examples/connect", "hello").qos(QoS::AtLeastOnce).await?;
     if let Some(message) = greetings.next().await {

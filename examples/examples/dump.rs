@@ -7,7 +7,8 @@ use std::io::{Read, stdin};
 use mqtt_codec::{DecodeError, FixedHeader, PacketRef, Role, Rules, Version};
 
 const USAGE: &str = "usage: dump [client|server] [3.1|3.1.1|5.0] < CAPTURE\n\
-    who sent the bytes (client), in which version if no CONNECT tells (3.1.1); binary, or hex such as C0 00";
+    who sent the bytes (client), in which version if no CONNECT tells (3.1.1); binary, or hex such as C0 00,\n\
+    which `xxd -p FILE` or `tshark -r FILE -T fields -e tcp.payload` makes";
 
 fn main() {
     if let Err(message) = read().and_then(|(capture, rules)| dump(&capture, rules)) {
@@ -72,5 +73,7 @@ fn explain(at: usize, bytes: &[u8], error: DecodeError, reader: Role) -> String 
         Some(Ok(())) => format!("send {}({}) and close", digits(&answer), error.reason_code()),
         _ => format!("close, for MQTT {} has no packet to say why", error.version),
     };
-    format!("{at:6} {error}\n       {before}> {after}  byte {} of the capture\n       {send}", at + fault)
+    let tls = if bytes.starts_with(&[0x16, 3]) { "; this is TLS: what is in it is needed" } else { "" };
+    let at_fault = at + fault;
+    format!("{at:6} {error}{tls}\n       {before}> {after}  byte {at_fault} of the capture\n       {send}")
 }

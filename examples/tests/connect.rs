@@ -42,6 +42,8 @@ async fn guide_a_websocket_is_reached_by_the_address_that_browsers_write() {
     let broker = broker(files.listener("ws://127.0.0.1:0/mqtt")).await;
     let address = format!("{}/mqtt", address(&broker));
     assert_greeted(&run(&[&address], &files.ca).await, &address);
+    let with_login = address.replace("ws://", "ws://me:secret@");
+    assert_greeted(&run(&[&with_login], &files.ca).await, address.trim_start_matches("ws://"));
     let elsewhere = address.replace("/mqtt", "/chat");
     let output = run(&[&elsewhere], &files.ca).await;
     let said = String::from_utf8_lossy(&output.stderr);

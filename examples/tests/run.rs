@@ -129,6 +129,8 @@ fn dump_explains_the_first_fault_and_says_what_to_send() {
     assert_eq!(lines[2], "send E0 01 81 (Malformed Packet (0x81)) and close");
     let (_, complaint, _) = dump(&["3.1.1"], b"C1 00");
     assert!(complaint.ends_with("close, for MQTT 3.1.1 has no packet to say why\n"), "{complaint}");
+    let (_, complaint, _) = dump(&[], b"16 03 01 02 00 01 00 01 FC 03 03");
+    assert!(complaint.contains("; this is TLS: what is in it is needed\n"), "{complaint}");
 }
 
 #[test]
