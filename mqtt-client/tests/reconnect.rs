@@ -198,14 +198,7 @@ async fn a_message_of_qos_2_that_was_not_taken_before_a_cut_is_delivered_once_an
         for taken in [false, true] {
             let publish = |dup| {
                 let message = mqtt_codec::Message::new("a".try_into().unwrap(), "x");
-                Packet::Publish(Publish {
-                    message: message.into(),
-                    delivery: Delivery::ExactlyOnce { id: id(9), dup },
-                    retain: false,
-                    expiry: None,
-                    alias: None,
-                    subscription_ids: Vec::new(),
-                })
+                Packet::Publish(Publish::new(message, Delivery::ExactlyOnce { id: id(9), dup }))
             };
             peer.send(publish(false)).await;
             settle().await;

@@ -26,14 +26,7 @@ fn message(topic: &str, payload: &str, qos: QoS, packet: u16, ids: &[Subscriptio
         QoS::AtLeastOnce => Delivery::AtLeastOnce { id: id(packet), dup: false },
         QoS::ExactlyOnce => Delivery::ExactlyOnce { id: id(packet), dup: false },
     };
-    Packet::Publish(Publish {
-        message: message.into(),
-        delivery,
-        retain: false,
-        expiry: None,
-        alias: None,
-        subscription_ids: ids.to_vec(),
-    })
+    Packet::Publish(Publish { subscription_ids: ids.to_vec(), ..Publish::new(message, delivery) })
 }
 
 async fn grant(peer: &mut Peer) -> Subscribe {

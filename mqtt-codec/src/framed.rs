@@ -13,8 +13,9 @@ use crate::packet::Packet;
 /// Packets of one network connection for `tokio_util::codec::Framed`.
 ///
 /// It reads and writes owned [`Packet`]s; a view is encoded into `Framed::write_buffer_mut`. The version is that of the
-/// [`Decoder`]: a server's takes it from CONNECT. A packet above the limit of the decoder is an error before its body has come, and no room is made
-/// for what a length announces: the buffer grows with the bytes that are there. After an error the stream ends.
+/// [`Decoder`]: a server's takes it from CONNECT. A packet above the limit of the decoder is an error before its body has
+/// come, and no room is made for what a length announces: the buffer grows with the bytes that are there. After an error
+/// the stream ends.
 ///
 /// Payloads share the buffer that they were read into and keep it alive; copy those that are kept long.
 ///

@@ -97,14 +97,7 @@
 //! use mqtt_codec::{Delivery, Message, Packet, Publish, Topic, Version};
 //!
 //! let message = Message::new(Topic::new("a/b")?, "hi");
-//! let packet = Packet::Publish(Publish {
-//!     message: message.into(),
-//!     delivery: Delivery::AtMostOnce,
-//!     retain: false,
-//!     expiry: None,
-//!     alias: None,
-//!     subscription_ids: Vec::new(),
-//! });
+//! let packet = Packet::Publish(Publish::new(message, Delivery::AtMostOnce));
 //! let mut output = BytesMut::new();
 //! packet.encode(Version::V3_1_1, &mut output)?;
 //! packet.encode(Version::V5, &mut output)?;
@@ -186,8 +179,9 @@
 //!
 //! # Where to read next
 //!
-//! [`Decoder`] and [`FixedHeader`] for a connection, [`StreamingDecoder`] for one with large payloads, [`PublishRef`] for the packet that matters most, [`Rules`] for
-//! what can be chosen, [`TopicFilterRef`] for matching and shared subscriptions.
+//! [`Decoder`] and [`FixedHeader`] for a connection, [`StreamingDecoder`] for one with large payloads, [`PublishRef`] for
+//! the packet that matters most, [`Rules`] for what can be chosen, [`TopicFilterRef`] for matching and shared
+//! subscriptions.
 #![no_std]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 

@@ -37,12 +37,7 @@ fn publish(payload: Bytes) -> Publish {
 
 fn subscribe(filter: &str, options: SubscriptionOptions) -> Subscribe {
     let filter = TopicFilter::new(filter).expect("a good filter");
-    Subscribe {
-        id: PacketId::MIN,
-        subscription_id: None,
-        user_properties: Vec::new(),
-        filters: vec![Subscription { filter, options }],
-    }
+    Subscribe::new(PacketId::MIN, vec![Subscription { filter, options }])
 }
 
 fn pair() -> Vec<(Text, Text)> {

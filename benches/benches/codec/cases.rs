@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{
     Ack, Connect, Delivery, Message, MessageProperties, Packet, PacketId, PayloadFormat, Publish, QoS,
-    Seconds, Subscribe, Subscription, SubscriptionOptions, Text, Topic, TopicFilter, Version,
+    Seconds, Subscribe, Subscription, Text, Topic, TopicFilter, Version,
 };
 
 /// One packet in one version.
@@ -91,14 +91,9 @@ fn connect(version: Version) -> Packet {
 }
 
 fn subscribe() -> Packet {
-    let filters = (0..10).map(|index| Subscription {
-        filter: TopicFilter::new(&format!("building/{index}/+/temperature/#")).expect("a good filter"),
-        options: SubscriptionOptions::new(QoS::AtLeastOnce),
+    let filters = (0..10).map(|index| {
+        let filter = TopicFilter::new(&format!("building/{index}/+/temperature/#")).expect("a good filter");
+        Subscription::new(filter, QoS::AtLeastOnce)
     });
-    Packet::Subscribe(Subscribe {
-        id: PacketId::MIN,
-        subscription_id: None,
-        user_properties: Vec::new(),
-        filters: filters.collect(),
-    })
+    Packet::Subscribe(Subscribe::new(PacketId::MIN, filters.collect()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mqtt_codec::{
     Ack, Connect, Delivery, Message, MessageProperties, Packet, PacketId, Publish, QoS, ReasonCode, Seconds,
-    Subscribe, Subscription, SubscriptionOptions, Text, Topic, TopicFilter, Unsubscribe, Version, Will,
+    Subscribe, Subscription, Text, Topic, TopicFilter, Unsubscribe, Version, Will,
 };
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
@@ -44,14 +44,7 @@ pub(crate) fn publish(topic: &str, payload: impl Into<Vec<u8>>, qos: QoS, number
         QoS::AtLeastOnce => Delivery::AtLeastOnce { id: id(number), dup: false },
         QoS::ExactlyOnce => Delivery::ExactlyOnce { id: id(number), dup: false },
     };
-    Packet::Publish(Publish {
-        message: Message::new(Topic::new(topic).unwrap(), payload.into()).into(),
-        delivery,
-        retain: false,
-        expiry: None,
-        alias: None,
-        subscription_ids: Vec::new(),
-    })
+    Packet::Publish(Publish::new(Message::new(Topic::new(topic).unwrap(), payload.into()), delivery))
 }
 
 /// PUBLISH with RETAIN.
@@ -77,21 +70,12 @@ pub(crate) fn retain_qos1(topic: &str, number: u16) -> Packet {
 }
 
 pub(crate) fn subscribe(filters: &[&str], qos: QoS) -> Packet {
-    let filters = filters.iter().map(|filter| Subscription {
-        filter: TopicFilter::new(filter).unwrap(),
-        options: SubscriptionOptions::new(qos),
-    });
-    Packet::Subscribe(Subscribe {
-        id: id(1_000),
-        subscription_id: None,
-        user_properties: Vec::new(),
-        filters: filters.collect(),
-    })
+    let filters = filters.iter().map(|filter| Subscription::new(TopicFilter::new(filter).unwrap(), qos));
+    Packet::Subscribe(Subscribe::new(id(1_000), filters.collect()))
 }
 
 pub(crate) fn unsubscribe(filter: &str) -> Packet {
-    let filters = vec![TopicFilter::new(filter).unwrap()];
-    Packet::Unsubscribe(Unsubscribe { id: id(1_001), user_properties: Vec::new(), filters })
+    Packet::Unsubscribe(Unsubscribe::new(id(1_001), vec![TopicFilter::new(filter).unwrap()]))
 }
 
 /// What a client that conforms answers.

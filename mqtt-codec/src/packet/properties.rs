@@ -21,11 +21,12 @@ pub(super) const fn shown<T>(value: T) -> T {
 }
 
 /// In `Debug` that there is a value, and not which.
-pub(super) fn hidden<T>(value: Option<T>) -> Option<&'static str> {
-    value.map(|_| "...")
+pub(super) fn hidden<T>(_: T) -> &'static str {
+    "..."
 }
 
-/// Makes the view of owned properties: a method for each field, in the order in which they are written.
+/// Makes the view of owned properties: a method for each field, in the order in which they are written. `Debug` shows
+/// those that are there, which are few.
 macro_rules! properties_view {
     (
         $(#[$meta:meta])*
@@ -106,10 +107,14 @@ macro_rules! properties_view {
 
         impl fmt::Debug for $view<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct($shown)
-                    $(.field(stringify!($name), &$debug(self.$name())))*
-                    .field("user_properties", &self.user_properties())
-                    .finish()
+                let mut shown = f.debug_struct($shown);
+                $(if let Some(value) = self.$name() {
+                    shown.field(stringify!($name), &$debug(value));
+                })*
+                if self.user_properties().iter().next().is_some() {
+                    shown.field("user_properties", &self.user_properties());
+                }
+                shown.finish()
             }
         }
 

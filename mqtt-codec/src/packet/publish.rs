@@ -85,6 +85,18 @@ pub struct Publish {
 }
 
 impl Publish {
+    /// A PUBLISH without RETAIN and without what 5.0 can add.
+    pub fn new(message: impl Into<Arc<Message>>, delivery: Delivery) -> Self {
+        Self {
+            message: message.into(),
+            delivery,
+            retain: false,
+            expiry: None,
+            alias: None,
+            subscription_ids: Vec::new(),
+        }
+    }
+
     /// The packet, borrowed.
     pub fn view(&self) -> PublishRef<'_> {
         PublishRef {

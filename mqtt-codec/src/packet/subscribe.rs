@@ -94,6 +94,13 @@ pub struct Subscription {
     pub options: SubscriptionOptions,
 }
 
+impl Subscription {
+    /// A filter with the defaults of 5.0, which are all that 3.x has, for a maximum QoS.
+    pub const fn new(filter: TopicFilter, qos: QoS) -> Self {
+        Self { filter, options: SubscriptionOptions::new(qos) }
+    }
+}
+
 /// A borrowed [`Subscription`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionRef<'a> {
@@ -118,6 +125,11 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
+    /// A SUBSCRIBE without what 5.0 can add.
+    pub const fn new(id: PacketId, filters: Vec<Subscription>) -> Self {
+        Self { id, subscription_id: None, user_properties: Vec::new(), filters }
+    }
+
     /// The packet, borrowed.
     pub fn view(&self) -> SubscribeRef<'_> {
         SubscribeRef {

@@ -26,6 +26,11 @@ pub struct Unsubscribe {
 }
 
 impl Unsubscribe {
+    /// An UNSUBSCRIBE without what 5.0 can add.
+    pub const fn new(id: PacketId, filters: Vec<TopicFilter>) -> Self {
+        Self { id, user_properties: Vec::new(), filters }
+    }
+
     /// The packet, borrowed.
     pub fn view(&self) -> UnsubscribeRef<'_> {
         UnsubscribeRef {

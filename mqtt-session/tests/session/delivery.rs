@@ -9,14 +9,7 @@ use crate::common::{
 
 /// A PUBLISH of a peer that may do anything.
 pub(crate) fn publish(payload: &str, delivery: Delivery) -> Packet {
-    Packet::Publish(Publish {
-        message: message(payload),
-        delivery,
-        retain: false,
-        expiry: None,
-        alias: None,
-        subscription_ids: Vec::new(),
-    })
+    Packet::Publish(Publish::new(message(payload), delivery))
 }
 
 pub(crate) fn qos1(payload: &str, number: u16, dup: bool) -> Packet {

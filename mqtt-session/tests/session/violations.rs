@@ -25,16 +25,11 @@ fn auth() -> Packet {
 }
 
 fn subscribe() -> Packet {
-    Packet::Subscribe(Subscribe {
-        id: id(1),
-        subscription_id: None,
-        user_properties: Vec::new(),
-        filters: vec![subscription("f", QoS::AtMostOnce)],
-    })
+    Packet::Subscribe(Subscribe::new(id(1), vec![subscription("f", QoS::AtMostOnce)]))
 }
 
 fn unsubscribe() -> Packet {
-    Packet::Unsubscribe(Unsubscribe { id: id(1), user_properties: Vec::new(), filters: vec![filter("f")] })
+    Packet::Unsubscribe(Unsubscribe::new(id(1), vec![filter("f")]))
 }
 
 fn suback(number: u16, codes: usize) -> Packet {

@@ -8,8 +8,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use mqtt_codec::{
-    Connect, Message, Packet, PacketId, PublishRef, QoS, Seconds, Subscription, SubscriptionOptions, Text,
-    Topic, TopicFilter, Version, Will,
+    Connect, Message, Packet, PacketId, PublishRef, QoS, Seconds, Subscription, Text, Topic, TopicFilter,
+    Version, Will,
 };
 use mqtt_session::{CleanStart, ClientConfig, Receipt, ServerConfig, Time};
 
@@ -78,7 +78,7 @@ pub(crate) fn filter(filter: &str) -> TopicFilter {
 }
 
 pub(crate) fn subscription(name: &str, qos: QoS) -> Subscription {
-    Subscription { filter: filter(name), options: SubscriptionOptions::new(qos) }
+    Subscription::new(filter(name), qos)
 }
 
 /// A CONNECT that asks to resume, with an hour of session expiry where that exists, and no keep alive.
