@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::command::{Command, Inbox, Left, PublishCommand};
 use crate::connection::{Connection, Dial};
 use crate::core::Core;
-use crate::error::{ConnectionError, PublishError, SubscribeError};
+use crate::error::{ConnectionError, PublishError, ReauthenticationError, SubscribeError};
 use crate::options::ConnectOptions;
 use crate::publish::Publish;
 use crate::status::{Shared, Stats, Status};
@@ -172,6 +172,22 @@ impl Client {
         let filters = vec![filter.try_into()?];
         let reasons = self.ask(|answer| Command::Unsubscribe { filters, answer }).await?;
         Ok(reasons.first().copied())
+    }
+
+    /// Authenticates anew on this connection, by the method of [`ConnectOptions::authentication`], and returns once both
+    /// sides are convinced. Everything else goes on meanwhile.
+    ///
+    /// There is no timeout of its own: a server that never answers is waited for as long as it is connected.
+    ///
+    /// Cancel safety: once begun it goes on; another one can begin when it is over.
+    ///
+    /// # Errors
+    /// Why it was not begun, or did not succeed.
+    pub async fn reauthenticate(&self) -> Result<(), ReauthenticationError> {
+        let (answer, result) = oneshot::channel();
+        let command = Command::Reauthenticate { answer };
+        self.inner.commands.send(command).await.map_err(|_| ReauthenticationError::Closed)?;
+        result.await.map_err(|_| ReauthenticationError::Closed)?
     }
 
     /// Ends the client: nothing new is taken, what was published is finished, then comes DISCONNECT, which takes the

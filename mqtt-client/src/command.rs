@@ -6,7 +6,7 @@ use mqtt_codec::{Message, QoS, ReasonCode, Seconds, Subscription, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::error::SubscribeError;
+use crate::error::{ReauthenticationError, SubscribeError};
 use crate::progress::Reporter;
 use crate::stream::{Buffer, StreamKey};
 
@@ -37,6 +37,9 @@ pub(crate) enum Command {
         filters: Vec<TopicFilter>,
         answer: UnsubscribeAnswer,
     },
+    Reauthenticate {
+        answer: ReauthenticateAnswer,
+    },
     Disconnect {
         deadline: Instant,
         answer: oneshot::Sender<Left>,
@@ -44,6 +47,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) type SubscribeAnswer = oneshot::Sender<Result<(StreamKey, Vec<ReasonCode>), SubscribeError>>;
+pub(crate) type ReauthenticateAnswer = oneshot::Sender<Result<(), ReauthenticationError>>;
 pub(crate) type UnsubscribeAnswer = oneshot::Sender<Result<Vec<ReasonCode>, SubscribeError>>;
 
 /// What a client that was told to disconnect had not finished in time.

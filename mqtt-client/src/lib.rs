@@ -93,6 +93,14 @@
 //! [`ConnectOptions::credentials`] asks the application. All addresses of a host are tried. Where nothing moves any
 //! more, TCP finds out within two minutes, whether or not MQTT's own Keep Alive is on.
 //!
+//! # Enhanced authentication
+//!
+//! With 5.0, [`ConnectOptions::authentication`] takes a method that speaks in several steps and may judge the server as
+//! well; [`Authentication`] is for one of your own. Nothing is sent to a server, and nothing taken from it, before the
+//! method trusts it. [`Client::reauthenticate`] does it again on the same connection, for what expires.
+//!
+//! # Features
+//!
 //! | feature | default | what it brings |
 //! |---|---|---|
 //! | `tls` | yes | `mqtts://` and `wss://`; trust as the system has it, by rustls-platform-verifier |
@@ -113,6 +121,7 @@
 //! |---|---|
 //! | `Address`, `Option` | what was written in the program |
 //! | `Credentials` | the application's own provider |
+//! | `Authentication` | [`AuthenticationError`]: the method here, or a server that has not proved who it is |
 //! | `Resolve` | the name |
 //! | `Tcp`, `Unix` | each address, with what the system says |
 //! | `Proxy` | the proxy: whether it is there, login, rules, or the server behind it |
@@ -137,6 +146,7 @@
 //! | [`Subscription::next`] | nothing is lost |
 //! | [`Subscription::unsubscribe`] | the stream ends as if dropped |
 //! | [`Client::unsubscribe`] | the request is sent or not |
+//! | [`Client::reauthenticate`] | once begun it goes on |
 //! | [`Client::disconnect`] | once begun it goes on |
 //!
 //! # Where to read next
@@ -147,6 +157,7 @@
 //! protocol itself is in `mqtt-session`.
 
 mod address;
+mod authentication;
 mod client;
 mod command;
 mod connection;
@@ -165,13 +176,14 @@ mod transport;
 mod will;
 
 pub use address::{AddressError, Transport};
+pub use authentication::Authentication;
 pub use client::{Client, Closed, connect};
 pub use command::Left;
 pub use connection::{Connection, Dial};
 pub use credentials::Credentials;
 pub use error::{
-    ConnectionError, OptionProblem, ProxyError, PublishError, Speaks, Step, SubscribeError, TcpFailure,
-    UpgradeError,
+    AuthenticationError, ConnectionError, OptionProblem, ProxyError, PublishError, ReauthenticationError,
+    Speaks, Step, SubscribeError, TcpFailure, UpgradeError,
 };
 pub use message::Message;
 pub use options::ConnectOptions;

@@ -9,6 +9,7 @@ use mqtt_codec::{Connect, Seconds, Text, Version};
 use mqtt_session::{CleanStart, ClientConfig, QueueLimits};
 
 use crate::address::Address;
+use crate::authentication::Factory;
 use crate::error::{ConnectionError, OptionProblem};
 use crate::random;
 use crate::stream::StreamLimits;
@@ -34,6 +35,7 @@ use crate::will::Will;
 #[derive(Clone)]
 pub struct ConnectOptions {
     pub(crate) address: Address,
+    pub(crate) authentication: Option<Factory>,
     pub(crate) client_id: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) reconnect_first: Duration,
@@ -81,6 +83,7 @@ impl ConnectOptions {
             user_name: address.user_name.take(),
             password: address.password.take(),
             address,
+            authentication: None,
             client_id: random::client_id(),
             connect_timeout: Duration::from_secs(30),
             reconnect_first: Duration::from_secs(1),
@@ -292,6 +295,8 @@ impl ConnectOptions {
             connect.properties.session_expiry = self.session_expiry_seconds();
         } else if self.session_expiry.is_some() {
             return Err(invalid("session_expiry", OptionProblem::OnlyInV5));
+        } else if self.authentication.is_some() {
+            return Err(invalid("authentication", OptionProblem::OnlyInV5));
         } else if !self.user_properties.is_empty() {
             return Err(invalid("user_property", OptionProblem::OnlyInV5));
         } else if connect.password.is_some()
@@ -324,6 +329,7 @@ impl fmt::Debug for ConnectOptions {
             .field("client_id", &self.client_id)
             .field("user_name", &self.user_name)
             .field("password", &self.password.as_ref().map(|_| "..."))
+            .field("authentication", &self.authentication)
             .field("keep_alive", &self.keep_alive)
             .field("session_expiry", &self.session_expiry)
             .field("reconnect_period", &self.reconnect_first)

@@ -23,7 +23,12 @@ impl<D: Dial> Connection<D> {
         let connect = self.login.fill_in(&self.connect, &mut self.dialer);
         let connect = timeout_at(deadline, connect);
         let Some(connect) = self.core.wait(connect).await else { return Ok(None) };
-        let connect = connect.map_err(|_| ConnectionError::Timeout(Step::Credentials))??;
+        let mut connect = connect.map_err(|_| ConnectionError::Timeout(Step::Credentials))??;
+        if let Some(work) = self.core.authenticator.start() {
+            let Some(begun) = self.core.wait(timeout_at(deadline, work)).await else { return Ok(None) };
+            let begun = begun.map_err(|_| ConnectionError::Timeout(Step::Authentication))?;
+            self.core.authenticator.fill_in(&mut connect, begun)?;
+        }
         let dial = timeout_at(deadline, self.dialer.dial(deadline));
         let Some(dialled) = self.core.wait(dial).await else { return Ok(None) };
         let stream = dialled.map_err(|_| ConnectionError::Timeout(Step::Transport))??;
@@ -34,7 +39,10 @@ impl<D: Dial> Connection<D> {
             Ok(None) => return Ok(Some(link)),
             Ok(Some(CloseReason::Refused(reason))) => ConnectionError::Refused(reason),
             Err(_) | Ok(Some(CloseReason::ConnectTimeout)) => ConnectionError::Timeout(Step::ConnAck),
-            Ok(Some(reason)) => link.failure(reason),
+            Ok(Some(reason)) => match self.core.authenticator.take_failure() {
+                Some(failure) => ConnectionError::Authentication(failure),
+                None => link.failure(reason),
+            },
         };
         self.core.handle_disconnected();
         if self.core.is_over() { Ok(None) } else { Err(error) }

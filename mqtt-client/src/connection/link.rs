@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use mqtt_codec::Decoder;
+use mqtt_codec::{Decoder, PacketRef};
 use mqtt_session::{CloseReason, Received};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
@@ -115,15 +115,18 @@ fn handle_packet(
         Ok(packet) => packet,
         Err(error) => return core.session.handle_malformed(error),
     };
+    if let PacketRef::ConnAck(connack) = &packet
+        && !core.handle_connack(connack)
+    {
+        return;
+    }
     match core.session.handle_packet(now, &packet) {
         Some(Received::Message { publish, receipt }) => core.handle_message(&publish, receipt, frame),
         Some(Received::Disconnect(disconnect)) => {
             let text = disconnect.reason_string.unwrap_or_default();
             tracing::info!(reason = %disconnect.reason, text, "the server disconnects");
         }
-        Some(Received::Authentication(_)) => {
-            core.session.disconnect(mqtt_codec::ReasonCode::BadAuthenticationMethod);
-        }
+        Some(Received::Authentication(auth)) => core.handle_auth(&auth),
         Some(Received::Subscribe(_) | Received::Unsubscribe(_)) | None => {}
     }
 }

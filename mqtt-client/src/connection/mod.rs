@@ -128,9 +128,10 @@ impl<D: Dial> Connection<D> {
                     let error = link.error.take();
                     drop(link);
                     self.core.handle_disconnected();
-                    match (reason, error) {
-                        (CloseReason::Transport, Some(error)) => ConnectionError::Lost(error),
-                        (reason, _) => ConnectionError::Closed(reason),
+                    match (self.core.authenticator.take_failure(), reason, error) {
+                        (Some(failure), ..) => ConnectionError::Authentication(failure),
+                        (None, CloseReason::Transport, Some(error)) => ConnectionError::Lost(error),
+                        (None, reason, _) => ConnectionError::Closed(reason),
                     }
                 }
                 Err(error) => error,

@@ -4,6 +4,7 @@ use mqtt_session::Time;
 use tokio::time::Instant;
 
 use super::{Core, LAST_DRAIN};
+use crate::authentication::Worked;
 use crate::command::{Command, PublishCommand};
 
 /// Commands taken in one turn, so that one write carries many messages and yet the socket is looked at.
@@ -13,6 +14,8 @@ const COMMANDS_PER_TURN: usize = 64;
 pub(crate) enum Input {
     Publish(PublishCommand),
     Command(Command),
+    /// The method of authentication has something to say.
+    Worked(Worked),
     /// Nothing more will come from this channel.
     PublishesClosed,
     CommandsClosed,
@@ -31,6 +34,7 @@ impl Core {
             publish = self.inbox.publishes.recv(), if self.open.publishes && self.waiting.is_none() => {
                 publish.map_or(Input::PublishesClosed, Input::Publish)
             }
+            worked = self.authenticator.worked() => Input::Worked(worked),
             () = self.signals.wait() => Input::Look,
             () = sleep_until(end) => Input::Look,
         }
@@ -58,6 +62,8 @@ impl Core {
             Input::Command(Command::Leave { key, answer }) => self.leave(key, answer),
             Input::Command(Command::Unsubscribe { filters, answer }) => self.unsubscribe(filters, answer),
             Input::Command(Command::Disconnect { deadline, answer }) => self.end(deadline, Some(answer)),
+            Input::Command(Command::Reauthenticate { answer }) => self.reauthenticate(answer),
+            Input::Worked(worked) => self.handle_worked(worked),
             Input::PublishesClosed => self.open.publishes = false,
             Input::CommandsClosed => {
                 self.open.commands = false;

@@ -1,5 +1,6 @@
 //! The driver's state apart from any connection: the session, who waits for which ticket, and the streams.
 
+mod authentication;
 mod events;
 mod held;
 mod inbox;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt_codec::{QoS, ReasonCode, TopicFilter};
-use mqtt_session::{ClientConfig, ClientSession, Ticket, Time};
+use mqtt_session::{ClientConfig, ClientSession, CloseReason, Ticket, Time};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -24,6 +25,7 @@ use crate::random;
 use crate::status::{Shared, Status};
 use crate::stream::{Buffer, Router, Signals};
 
+use authentication::Authenticator;
 use held::Held;
 pub(crate) use inbox::{Input, sleep_until};
 use requests::PendingRequest;
@@ -46,6 +48,7 @@ pub(crate) struct Core {
     /// Messages of QoS 0 in the output, with the place where each ends at the latest.
     unwritten: VecDeque<(u64, Reporter)>,
     requests: HashMap<Ticket, PendingRequest>,
+    pub(crate) authenticator: Authenticator,
     router: Router,
     held: Held,
     signals: Arc<Signals>,
@@ -96,6 +99,7 @@ impl Core {
             publishes: HashMap::new(),
             unwritten: VecDeque::new(),
             requests: HashMap::new(),
+            authenticator: Authenticator::new(options.authentication.clone()),
             router: Router::new(unclaimed, first_id),
             held: Held::new(options),
             signals,
@@ -159,6 +163,8 @@ impl Core {
 
     /// The network connection is gone.
     pub(crate) fn handle_disconnected(&mut self) {
+        let reason = self.session.close_reason().unwrap_or(CloseReason::Transport);
+        self.authenticator.handle_disconnected(reason);
         self.session.handle_disconnected();
         self.accepted = false;
         self.release_all_held();

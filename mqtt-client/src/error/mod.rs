@@ -2,6 +2,7 @@
 //!
 //! Each text is complete: what it tells of the cause is not its `source()` as well, or a chain would tell it twice.
 
+mod authentication;
 mod requests;
 mod transport;
 
@@ -16,6 +17,7 @@ use mqtt_session::CloseReason;
 
 use crate::address::AddressError;
 
+pub use authentication::{AuthenticationError, ReauthenticationError};
 pub use requests::{OptionProblem, PublishError, SubscribeError};
 pub use transport::{ProxyError, Speaks, TcpFailure, UpgradeError};
 
@@ -25,6 +27,9 @@ use transport::Failures;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Step {
+    /// Starting the method of enhanced authentication.
+    #[error("the start of the method of authentication")]
+    Authentication,
     /// Asking the application for credentials.
     #[error("the question for credentials")]
     Credentials,
@@ -55,6 +60,9 @@ pub enum ConnectionError {
     /// The address cannot be used.
     #[error("the address cannot be used: {0}")]
     Address(AddressError),
+    /// This client ended an enhanced authentication.
+    #[error("authentication: {0}")]
+    Authentication(AuthenticationError),
     /// The connection was there and was ended, by whom and why.
     #[error("the connection ended: {0}")]
     Closed(CloseReason),
@@ -161,6 +169,7 @@ impl ConnectionError {
     pub const fn is_permanent(&self) -> bool {
         match self {
             Self::Address(_) | Self::Option { .. } => true,
+            Self::Authentication(error) => error.is_permanent(),
             Self::Refused(reason) => matches!(
                 reason,
                 ReasonCode::BadAuthenticationMethod
