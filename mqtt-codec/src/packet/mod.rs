@@ -13,13 +13,14 @@ mod publish;
 mod suback;
 mod subscribe;
 mod unsubscribe;
+mod will;
 
 use bytes::Bytes;
 
 pub use ack::{Ack, AckProperties, AckRef};
 pub use auth::{Auth, AuthRef};
 pub use connack::{ConnAck, ConnAckProperties, ConnAckPropertiesRef, ConnAckRef};
-pub use connect::{Connect, ConnectRef, Will, WillRef};
+pub use connect::{Connect, ConnectRef};
 pub(crate) use connect::{password_alone, peek_version, protocol};
 pub use connect_properties::{ConnectProperties, ConnectPropertiesRef};
 pub use disconnect::{Disconnect, DisconnectRef};
@@ -32,6 +33,7 @@ pub use subscribe::{
     RetainHandling, Subscribe, SubscribeRef, Subscription, SubscriptionOptions, SubscriptionRef,
 };
 pub use unsubscribe::{Unsubscribe, UnsubscribeRef};
+pub use will::{Will, WillRef};
 
 use crate::characters;
 use crate::error::{DecodeError, EncodeError};
