@@ -5,11 +5,12 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 9] = [
+const TARGETS: [(&str, Body); 10] = [
     ("aliases", mqtt_fuzz::aliases),
     ("decode", mqtt_fuzz::decode),
     ("differential", mqtt_fuzz::differential),
     ("frames", mqtt_fuzz::frames),
+    ("jwt", mqtt_fuzz::jwt),
     ("password_file", mqtt_fuzz::password_file),
     ("proxy", mqtt_fuzz::proxy),
     ("roundtrip", mqtt_fuzz::roundtrip),
