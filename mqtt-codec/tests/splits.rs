@@ -3,26 +3,9 @@
 mod support;
 
 use arbitrary::Unstructured;
-use mqtt_codec::{Connect, Decoder, Packet, PacketRef, Role, Rules, Text, Version};
+use mqtt_codec::{Decoder, Packet, PacketRef, Role, Rules, Version};
 use proptest::prelude::*;
-use support::hex;
-
-/// A decoder that has read a CONNACK or CONNECT of this version, as far as it needs one.
-fn decoder(version: Version, reader: Role) -> Decoder {
-    let mut decoder = match reader {
-        Role::Client => Decoder::client(version, Rules::MAX_PACKET_SIZE),
-        Role::Server => Decoder::server(Rules::MAX_PACKET_SIZE),
-    };
-    if reader == Role::Server {
-        let mut connect = Vec::new();
-        let packet = Packet::Connect(Connect::new(version, Text::default()));
-        packet.encode(version, &mut connect).expect("it is valid");
-        decoder.decode(&connect).expect("it is valid");
-        assert_eq!(decoder.version(), Some(version));
-    }
-    decoder.set_topic_alias_maximum(u16::MAX);
-    decoder
-}
+use support::{decoder, hex};
 
 fn packets(seed: &[u8], version: Version, reader: Role, count: usize) -> Vec<Packet> {
     let mut u = Unstructured::new(seed);

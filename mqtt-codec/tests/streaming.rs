@@ -5,26 +5,11 @@ mod support;
 use arbitrary::Unstructured;
 use bytes::Bytes;
 use mqtt_codec::{
-    Connect, DecodeError, DecodeErrorKind as Kind, Decoder, Field, Packet, PacketType, Publish, Role, Rules,
-    StreamItem, StreamingDecoder, Text, Version,
+    DecodeError, DecodeErrorKind as Kind, Decoder, Field, Packet, PacketType, Publish, Role, StreamItem,
+    StreamingDecoder, Version,
 };
 use proptest::prelude::*;
-use support::hex;
-
-fn decoder(version: Version, reader: Role) -> Decoder {
-    let mut decoder = match reader {
-        Role::Client => Decoder::client(version, Rules::MAX_PACKET_SIZE),
-        Role::Server => Decoder::server(Rules::MAX_PACKET_SIZE),
-    };
-    if reader == Role::Server {
-        let mut connect = Vec::new();
-        let packet = Packet::Connect(Connect::new(version, Text::default()));
-        packet.encode(version, &mut connect).expect("it is valid");
-        decoder.decode(&connect).expect("it is valid");
-    }
-    decoder.set_topic_alias_maximum(u16::MAX);
-    decoder
-}
+use support::{decoder, hex};
 
 /// Reads `stream` as it comes cut after `cuts` bytes, round and round, and keeps what a program would keep: the bytes
 /// that are no item yet. Gives the packets put together, and the largest number of bytes kept after reading.

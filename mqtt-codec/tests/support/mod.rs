@@ -3,7 +3,7 @@
 
 pub(crate) mod notation;
 
-use mqtt_codec::{DecodeError, Decoder, Packet, PacketRef, PacketType, Role, Rules, Version};
+use mqtt_codec::{Connect, DecodeError, Decoder, Packet, PacketRef, PacketType, Role, Rules, Text, Version};
 
 /// Bytes from hex digits in any grouping and `'text in quotes'`.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -55,17 +55,29 @@ pub(crate) fn reader_of(packet_type: PacketType, version: Version) -> Role {
     if packet_type.may_reach(Role::Server, version) { Role::Server } else { Role::Client }
 }
 
+/// A decoder that has read CONNECT, if it is a server's, and takes every alias.
+pub(crate) fn decoder(version: Version, reader: Role) -> Decoder {
+    let mut decoder = match reader {
+        Role::Client => Decoder::client(version, Rules::MAX_PACKET_SIZE),
+        Role::Server => Decoder::server(Rules::MAX_PACKET_SIZE),
+    };
+    if reader == Role::Server {
+        let mut connect = Vec::new();
+        let packet = Packet::Connect(Connect::new(version, Text::default()));
+        packet.encode(version, &mut connect).expect("it is valid");
+        decoder.decode(&connect).expect("it is valid");
+        assert_eq!(decoder.version(), Some(version));
+    }
+    decoder.set_topic_alias_maximum(u16::MAX);
+    decoder
+}
+
 /// Reads one packet alone, and as part of a connection, as a view and as an owned packet: all must agree.
 pub(crate) fn decode(bytes: &[u8], version: Version, reader: Role) -> Result<Packet, DecodeError> {
     let alone = PacketRef::decode(bytes, &Rules::new(version, reader)).map(|packet| packet.to_packet());
     if reader == Role::Client {
-        let decoder = || {
-            let mut decoder = Decoder::client(version, Rules::MAX_PACKET_SIZE);
-            decoder.set_topic_alias_maximum(u16::MAX);
-            decoder
-        };
-        let connected = decoder().decode(bytes).map(|packet| packet.to_packet());
-        assert_eq!(decoder().decode_packet(bytes.to_vec().into()), connected);
+        let connected = decoder(version, reader).decode(bytes).map(|packet| packet.to_packet());
+        assert_eq!(decoder(version, reader).decode_packet(bytes.to_vec().into()), connected);
         match (&alone, &connected) {
             (Err(alone), Err(connected)) => assert_eq!(alone, connected),
             (Ok(_), Ok(_)) => {}
