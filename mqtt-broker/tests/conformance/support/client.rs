@@ -44,14 +44,7 @@ impl Client {
     /// The next packets are exactly these, in the notation of [`wire`].
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
-        let mut expected = &*wire::bytes(self.version, text);
-        while let Some(length) = wire::first_packet(expected) {
-            let (packet, rest) = expected.split_at(length);
-            let received = self.packet();
-            assert!(received == packet, "\n got {}\nwant {}", wire::show(&received), wire::show(packet));
-            expected = rest;
-        }
-        assert!(expected.is_empty(), "whole packets are expected, not {text}");
+        wire::expect(self.version, text, || self.packet());
     }
 
     /// The next packet.

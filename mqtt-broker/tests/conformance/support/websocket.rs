@@ -181,14 +181,7 @@ impl WebSocket {
     /// The next packets are exactly these, in the notation of [`wire`].
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
-        let mut expected = &*wire::bytes(self.version, text);
-        while let Some(len) = wire::first_packet(expected) {
-            let (packet, rest) = expected.split_at(len);
-            let received = self.packet();
-            assert!(received == packet, "\n got {}\nwant {}", wire::show(&received), wire::show(packet));
-            expected = rest;
-        }
-        assert!(expected.is_empty(), "whole packets are expected, not {text}");
+        wire::expect(self.version, text, || self.packet());
     }
 
     /// The broker closes the WebSocket with a status, then the connection, and says nothing else.

@@ -85,6 +85,19 @@ fn hex(text: &str) -> Vec<u8> {
     digits.map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex digits")).collect()
 }
 
+/// The next packets are exactly those of `text`.
+#[track_caller]
+pub(crate) fn expect(version: Version, text: &str, mut packet: impl FnMut() -> Vec<u8>) {
+    let mut expected = &*bytes(version, text);
+    while let Some(length) = first_packet(expected) {
+        let (wanted, rest) = expected.split_at(length);
+        let received = packet();
+        assert!(received == wanted, "\n got {}\nwant {}", show(&received), show(wanted));
+        expected = rest;
+    }
+    assert!(expected.is_empty(), "whole packets are expected, not {text}");
+}
+
 /// Bytes as a test shows them.
 pub(crate) fn show(bytes: &[u8]) -> String {
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
