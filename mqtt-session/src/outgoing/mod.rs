@@ -10,7 +10,7 @@
 mod flights;
 mod queue;
 
-use mqtt_codec::{AckRef, PacketId, PacketRef, PacketType, QoS, ReasonCode};
+use mqtt_codec::{AckRef, Message, PacketId, PacketRef, PacketType, QoS, ReasonCode};
 
 use crate::config::QueueLimits;
 use crate::error::{DropReason, Violation};
@@ -362,6 +362,13 @@ impl Outgoing {
             }
             None => true,
         });
+    }
+
+    /// Forgets messages that wait for their first PUBLISH, unless `keep` wants them. Returns how many.
+    pub(crate) fn withdraw(&mut self, mut keep: impl FnMut(&Message) -> bool) -> usize {
+        let before = self.queue.len();
+        self.queue.retain(|queued| keep(&queued.message));
+        before - self.queue.len()
     }
 
     /// Forgets messages of QoS 0: they are for those who are connected. Returns how many there were.

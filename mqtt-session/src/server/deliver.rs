@@ -1,6 +1,6 @@
 //! A message for this client: written at once if nothing stands in its way, else queued.
 
-use mqtt_codec::{Delivery, List, PacketId, PublishRef, QoS, SubscriptionId};
+use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, SubscriptionId};
 
 use super::{Link, ServerSession, State};
 use crate::error::DropReason;
@@ -58,6 +58,13 @@ impl ServerSession {
             return delivered;
         }
         self.queue(now, message, matched, qos)
+    }
+
+    /// Forgets messages that the client may no longer have, as far as they wait. Returns how many.
+    ///
+    /// An exchange that has begun goes on, over connections as well: the client may have its message. [MQTT-4.4.0-1]
+    pub fn withdraw(&mut self, may_have: impl FnMut(&Message) -> bool) -> usize {
+        self.state.outgoing.withdraw(may_have)
     }
 
     fn queue(&mut self, now: Time, message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Delivered {

@@ -18,3 +18,4 @@ mod store;
 mod model;
 mod traps;
 mod violations;
+mod withdraw;
