@@ -16,6 +16,22 @@ pub(super) fn covers(outer: &str, inner: &str) -> bool {
     }
 }
 
+/// Whether some topic is matched by both.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    if hides(one, other) || hides(other, one) {
+        return false;
+    }
+    let (mut one, mut other) = (levels(one), levels(other));
+    loop {
+        match (one.next(), other.next()) {
+            (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+            (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+            (Some(one), Some(other)) if one == other => {}
+            _ => return false,
+        }
+    }
+}
+
 /// The filter for the topics that both match; `None` if there are none. Topics that two filters share are those of one
 /// filter: level by level the narrower of the two.
 pub(super) fn intersection(one: &str, other: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The rules for one audience, by the levels of their filters.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -20,11 +20,15 @@ const ROOT: u32 = 0;
 /// The first rules for every topic.
 ///
 /// A path from the root spells the levels of filters. A topic is looked up along all paths that match it; their number
-/// and depth are the operator's choice, not that of clients.
+/// and depth are the operator's choice, not that of clients. A node is small, and what a look needs of it lies together:
+/// the cost is in the memory that a topic leads to.
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
+    /// The levels of all nodes, one after the other.
+    texts: String,
     children: HashTable<u32>,
+    templates: Vec<TemplateNode>,
     hasher: FixedState,
     rules: Box<[u32]>,
 }
@@ -32,24 +36,76 @@ pub(super) struct Tree {
 #[derive(Debug)]
 struct Node {
     parent: u32,
-    level: Box<str>,
+    /// Where its level is among the texts.
+    start: u32,
+    end: u32,
     /// How many children are for one text each, and the first of them.
     literals: u32,
     only: u32,
     plus: u32,
-    templates: Vec<(Template, u32)>,
+    /// The first child for a template, or [`NONE`].
+    template: u32,
     /// Of filters that end here.
     here: First,
     /// Of filters that go on with `#`: they match this level too.
     below: First,
 }
 
+/// A child for a template, and the next of the same parent.
+#[derive(Debug)]
+struct TemplateNode {
+    template: Template,
+    id: u32,
+    next: u32,
+}
+
+/// A look at one topic.
+struct Look<'a> {
+    tree: &'a Tree,
+    names: Names<'a>,
+    first: &'a mut First,
+}
+
+impl Look<'_> {
+    /// `hidden` at the root for a topic that begins with `$`. [MQTT-4.7.2-1]
+    fn visit(&mut self, id: u32, rest: Option<&str>, hidden: bool) {
+        let tree = self.tree;
+        let node = &tree.nodes[id as usize];
+        if !hidden {
+            lower(self.first, &node.below);
+        }
+        let Some(rest) = rest else { return lower(self.first, &node.here) };
+        if node.is_leaf() {
+            return;
+        }
+        let (level, rest) = match rest.as_bytes().iter().position(|&byte| byte == b'/') {
+            Some(end) => (&rest[..end], Some(&rest[end + 1..])),
+            None => (rest, None),
+        };
+        if let Some(child) = tree.literal(id, node, level) {
+            self.visit(child, rest, false);
+        }
+        let mut next = node.template;
+        while let Some(TemplateNode { template, id, next: after }) = tree.templates.get(next as usize) {
+            if template.matches(level, self.names, hidden) {
+                self.visit(*id, rest, false);
+            }
+            next = *after;
+        }
+        if node.plus != ROOT && !hidden {
+            self.visit(node.plus, rest, false);
+        }
+    }
+}
+
 impl Tree {
     /// The tree of the rules with these numbers, which rise.
     pub(super) fn new(rules: &[Rule], numbers: Vec<u32>) -> Self {
         let mut tree = Self {
-            nodes: vec![Node::new(ROOT, "")],
+            nodes: vec![Node::new(ROOT, 0, 0)],
+            texts: String::new(),
             children: HashTable::new(),
+            templates: Vec::new(),
             hasher: FixedState::with_seed(0),
             rules: numbers.into(),
         };
@@ -66,54 +122,29 @@ impl Tree {
     }
 
     /// Lowers `first` to the rules here that are about `topic`.
+    #[inline]
     pub(super) fn look_up(&self, topic: &str, names: Names<'_>, first: &mut First) {
-        if self.nodes.len() > 1 || self.nodes[0].below != [NONE; 3] {
-            self.visit(ROOT, Some(topic), names, topic.starts_with('$'), first);
-        }
-    }
-
-    /// `hidden` at the root for a topic that begins with `$`. [MQTT-4.7.2-1]
-    fn visit(&self, id: u32, rest: Option<&str>, names: Names<'_>, hidden: bool, first: &mut First) {
-        let node = &self.nodes[id as usize];
-        if !hidden {
-            lower(first, &node.below);
-        }
-        let Some(rest) = rest else { return lower(first, &node.here) };
-        if node.is_leaf() {
-            return;
-        }
-        let (level, rest) = match rest.as_bytes().iter().position(|&byte| byte == b'/') {
-            Some(end) => (&rest[..end], Some(&rest[end + 1..])),
-            None => (rest, None),
-        };
-        if let Some(child) = self.literal(id, node, level) {
-            self.visit(child, rest, names, false, first);
-        }
-        for (template, child) in &node.templates {
-            if template.matches(level, names, hidden) {
-                self.visit(*child, rest, names, false, first);
-            }
-        }
-        if node.plus != ROOT && !hidden {
-            self.visit(node.plus, rest, names, false, first);
+        if !self.rules.is_empty() {
+            Look { tree: self, names, first }.visit(ROOT, Some(topic), topic.starts_with('$'));
         }
     }
 
     fn literal(&self, id: u32, node: &Node, level: &str) -> Option<u32> {
         match node.literals {
             0 => None,
-            1 => (*self.nodes[node.only as usize].level == *level).then_some(node.only),
+            1 => (self.level(node.only) == level).then_some(node.only),
             _ => self.child(id, level),
         }
     }
 
-    fn child(&self, parent: u32, level: &str) -> Option<u32> {
-        let is_it = |node: &Node| node.parent == parent && *node.level == *level;
-        self.children.find(self.hash(parent, level), |&id| is_it(&self.nodes[id as usize])).copied()
+    fn level(&self, id: u32) -> &str {
+        let Node { start, end, .. } = self.nodes[id as usize];
+        &self.texts[start as usize..end as usize]
     }
 
-    fn hash(&self, parent: u32, level: &str) -> u64 {
-        self.hasher.hash_one((parent, level))
+    fn child(&self, parent: u32, level: &str) -> Option<u32> {
+        let is_it = |&id: &u32| self.nodes[id as usize].parent == parent && self.level(id) == level;
+        self.children.find(hash(&self.hasher, parent, level), is_it).copied()
     }
 
     fn insert(&mut self, number: u32, rule: &Rule, topic: &Pattern) {
@@ -130,24 +161,31 @@ impl Tree {
     }
 
     fn add(&mut self, parent: u32, level: &str) -> u32 {
-        self.nodes.push(Node::new(parent, level));
-        u32::try_from(self.nodes.len() - 1).expect("memory ends before the numbers do")
+        let start = number(self.texts.len());
+        self.texts.push_str(level);
+        self.nodes.push(Node::new(parent, start, number(self.texts.len())));
+        number(self.nodes.len() - 1)
     }
 
     fn plus(&mut self, parent: u32) -> u32 {
         if self.nodes[parent as usize].plus == ROOT {
-            self.nodes[parent as usize].plus = self.add(parent, "+");
+            self.nodes[parent as usize].plus = self.add(parent, "");
         }
         self.nodes[parent as usize].plus
     }
 
     fn template(&mut self, parent: u32, template: Template) -> u32 {
-        let known = self.nodes[parent as usize].templates.iter().find(|(known, _)| *known == template);
-        if let Some((_, id)) = known {
-            return *id;
+        let first = self.nodes[parent as usize].template;
+        let mut next = first;
+        while let Some(known) = self.templates.get(next as usize) {
+            if known.template == template {
+                return known.id;
+            }
+            next = known.next;
         }
         let id = self.add(parent, "");
-        self.nodes[parent as usize].templates.push((template, id));
+        self.nodes[parent as usize].template = number(self.templates.len());
+        self.templates.push(TemplateNode { template, id, next: first });
         id
     }
 
@@ -156,10 +194,12 @@ impl Tree {
             return id;
         }
         let id = self.add(parent, level);
-        let hash = self.hash(parent, level);
-        let Self { nodes, children, hasher, .. } = self;
-        let hash_of = |&id: &u32| hasher.hash_one((nodes[id as usize].parent, &*nodes[id as usize].level));
-        children.insert_unique(hash, id, hash_of);
+        let Self { nodes, texts, children, hasher, .. } = self;
+        let hash_of = |&id: &u32| {
+            let Node { parent, start, end, .. } = nodes[id as usize];
+            hash(hasher, parent, &texts[start as usize..end as usize])
+        };
+        children.insert_unique(hash(hasher, parent, level), id, hash_of);
         let parent = &mut self.nodes[parent as usize];
         if parent.literals == 0 {
             parent.only = id;
@@ -170,22 +210,25 @@ impl Tree {
 }
 
 impl Node {
-    fn new(parent: u32, level: &str) -> Self {
-        Self {
-            parent,
-            level: level.into(),
-            literals: 0,
-            only: ROOT,
-            plus: ROOT,
-            templates: Vec::new(),
-            here: [NONE; 3],
-            below: [NONE; 3],
-        }
+    const fn new(parent: u32, start: u32, end: u32) -> Self {
+        let (here, below) = ([NONE; 3], [NONE; 3]);
+        Self { parent, start, end, literals: 0, only: ROOT, plus: ROOT, template: NONE, here, below }
     }
 
-    fn is_leaf(&self) -> bool {
-        self.literals == 0 && self.plus == ROOT && self.templates.is_empty()
+    const fn is_leaf(&self) -> bool {
+        self.literals == 0 && self.plus == ROOT && self.template == NONE
     }
+}
+
+fn hash(hasher: &FixedState, parent: u32, level: &str) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write_u32(parent);
+    state.write(level.as_bytes());
+    state.finish()
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).expect("a file of rules is smaller than 4 GiB")
 }
 
 #[inline]

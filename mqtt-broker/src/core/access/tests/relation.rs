@@ -1,6 +1,6 @@
 //! Relations of filters, against the sets of topics that they match.
 
-use super::super::relation::{covers, intersection};
+use super::super::relation::{covers, intersection, overlap};
 use super::{filters, matches, topics};
 
 /// The topics that a filter matches, one bit for each.
@@ -24,6 +24,7 @@ fn covering_and_intersection_are_those_of_the_sets_of_topics() {
             let common: Vec<u64> = one_set.iter().zip(other_set).map(|(one, other)| one & other).collect();
             assert_eq!(covers(one, other), common == *other_set, "{one} covers {other}");
             let expected = common.iter().any(|bits| *bits != 0);
+            assert_eq!(overlap(one, other), expected, "{one} and {other}");
             let filter = intersection(one, other);
             assert_eq!(filter.is_some(), expected, "{one} and {other}");
             if let Some(filter) = filter {
