@@ -27,7 +27,7 @@ fn access(rules: Rules, groups: &[&str]) -> ClientAccess {
         groups: groups.iter().map(|group| text(group)).collect(),
         permissions: None,
     };
-    Arc::new(rules).of(&"device-500".into(), Some(&Arc::new(user))).expect("rules that refuse something")
+    Arc::new(rules).of(&text("device-500"), Some(&Arc::new(user))).expect("rules that refuse something")
 }
 
 /// All rules are for everyone, each about another branch.

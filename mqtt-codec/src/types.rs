@@ -1,6 +1,7 @@
 //! Small types that packets share: quality of service, packet identifiers, text.
 
 use alloc::sync::Arc;
+use core::borrow::Borrow;
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 use core::ops::Deref;
@@ -150,6 +151,12 @@ impl Deref for Text {
     type Target = str;
 
     fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

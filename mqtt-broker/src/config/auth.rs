@@ -36,6 +36,9 @@ pub struct AuthSettings {
     pub jwt: Option<JwtSettings>,
     /// A server that is asked. Default: none is.
     pub http: Option<HttpSettings>,
+    /// Rules of permission, in TOML or as mosquitto's `acl_file` has them. Default: none; the rules are those of
+    /// [`AclSettings`](super::AclSettings), and without any everything is allowed.
+    pub acl_file: Option<PathBuf>,
 }
 
 impl Default for AuthSettings {
@@ -52,6 +55,7 @@ impl Default for AuthSettings {
             certificate: None,
             jwt: None,
             http: None,
+            acl_file: None,
         }
     }
 }

@@ -21,7 +21,9 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use thiserror::Error;
 
 use super::quantity::{self, QuantityError};
-use super::{AuthSettings, Config, Limits, Listener, LobbyLimits, TcpSettings, TlsSettings, TlsVersion};
+use super::{
+    AclSettings, AuthSettings, Config, Limits, Listener, LobbyLimits, TcpSettings, TlsSettings, TlsVersion,
+};
 use auth::AuthTable;
 use lobby::LobbyTable;
 
@@ -42,11 +44,21 @@ impl FromStr for Config {
 
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         let parsed = toml::Deserializer::parse(text).and_then(ConfigTable::deserialize);
-        parsed.map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = 1 + text.bytes().take(start).filter(|&byte| byte == b'\n').count();
-            SyntaxError { line, message: wording::plain(&error.message().trim().replace('\n', ", ")) }
-        })
+        let mut config = parsed.map_err(|error| SyntaxError::new(text, &error))?;
+        config.acl.rules.iter_mut().for_each(|rule| rule.line = line_of(text, rule.line));
+        Ok(config)
+    }
+}
+
+/// The line of a byte, counted from 1.
+pub(super) fn line_of(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
+}
+
+impl SyntaxError {
+    pub(super) fn new(text: &str, error: &toml::de::Error) -> Self {
+        let line = line_of(text, error.span().map_or(0, |span| span.start));
+        Self { line, message: wording::plain(&error.message().trim().replace('\n', ", ")) }
     }
 }
 
@@ -99,6 +111,8 @@ struct ConfigTable {
     sys_interval: Duration,
     #[serde(with = "AuthTable")]
     auth: AuthSettings,
+    #[serde(deserialize_with = "super::acl::settings")]
+    acl: AclSettings,
     #[serde(with = "TcpTable")]
     tcp: TcpSettings,
     #[serde(with = "TlsTable")]

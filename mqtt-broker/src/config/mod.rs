@@ -1,5 +1,6 @@
 //! What an operator can set, with defaults and the reasons for them.
 
+mod acl;
 mod auth;
 mod evidence;
 #[cfg(feature = "net")]
@@ -21,6 +22,9 @@ use mqtt_codec::Rules;
 use mqtt_session::ServerConfig;
 use thiserror::Error;
 
+#[cfg(feature = "net")]
+pub use acl::{AclError, parse_acl};
+pub use acl::{AclSettings, RefusedPublish};
 pub use auth::AuthSettings;
 pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings};
 #[cfg(feature = "net")]
@@ -42,6 +46,8 @@ pub struct Config {
     pub sys_interval: Duration,
     /// Who may connect.
     pub auth: AuthSettings,
+    /// Who may publish and subscribe to what.
+    pub acl: AclSettings,
     /// TCP of all listeners.
     pub tcp: TcpSettings,
     /// TLS of all listeners.
@@ -61,6 +67,7 @@ impl Default for Config {
             shards: NonZeroU16::MIN,
             sys_interval: Duration::from_secs(10),
             auth: AuthSettings::default(),
+            acl: AclSettings::default(),
             tcp: TcpSettings::default(),
             tls: TlsSettings::default(),
             limits: Limits::default(),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use mqtt_codec::{Decoder, TopicFilter};
+use mqtt_codec::{Decoder, Text, TopicFilter};
 use mqtt_session::{Drops, ServerSession, Time};
 
+use super::access::ClientAccess;
 use super::output::Output;
 use super::replay::Replays;
 use super::router::SessionKey;
@@ -16,12 +17,16 @@ use super::user::User;
 
 /// One client identifier with its session.
 pub(super) struct Client {
-    pub(super) id: Box<str>,
+    pub(super) id: Text,
     pub(super) key: SessionKey,
     pub(super) session: ServerSession,
     pub(super) link: Option<Box<Link>>,
     /// Whose session it is: the user who began it, or who went on with one of nobody in particular.
     pub(super) user: Option<Arc<User>>,
+    /// What it may do; `None` if that is everything.
+    pub(super) access: Option<Arc<ClientAccess>>,
+    /// Whether it may not have all that its subscriptions match.
+    pub(super) guarded: bool,
     /// The filters of the session, as they were subscribed to.
     pub(super) filters: BTreeSet<TopicFilter>,
     /// Retained messages that the client is still owed, on this connection or the next.
@@ -85,7 +90,7 @@ pub(super) struct Clients {
     shard: u16,
     slots: Vec<Place>,
     free: Vec<u32>,
-    by_id: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    by_id: HashMap<Text, u32, foldhash::fast::FixedState>,
     connected: usize,
 }
 
@@ -120,7 +125,7 @@ impl Clients {
         self.get(Slot(key.slot)).filter(|client| client.key == key)
     }
 
-    pub(super) fn insert(&mut self, client_id: &str, session: ServerSession) -> Slot {
+    pub(super) fn insert(&mut self, client_id: &Text, session: ServerSession) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Place { generation: 0, client: None });
             (self.slots.len() - 1) as u32
@@ -129,11 +134,13 @@ impl Clients {
             place.generation = place.generation.wrapping_add(1);
             let key = SessionKey { shard: self.shard, generation: place.generation, slot };
             place.client = Some(Box::new(Client {
-                id: client_id.into(),
+                id: client_id.clone(),
                 key,
                 session,
                 link: None,
                 user: None,
+                access: None,
+                guarded: false,
                 filters: BTreeSet::new(),
                 replays: Replays::default(),
                 dropped: Drops::default(),
@@ -141,13 +148,13 @@ impl Clients {
                 dirty: false,
             }));
         }
-        self.by_id.insert(client_id.into(), slot);
+        self.by_id.insert(client_id.clone(), slot);
         Slot(slot)
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<Client>> {
         let client = self.slots.get_mut(slot.0 as usize)?.client.take()?;
-        self.by_id.remove(&client.id);
+        self.by_id.remove(&*client.id);
         self.free.push(slot.0);
         Some(client)
     }

@@ -36,10 +36,12 @@ impl ShardCore {
     /// the session of another user.
     pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
         let NewConnection { connection, connect, assigned, mut decoder, unread, admission } = new;
-        if let Some(old) = self.clients.find(&connect.client_id) {
-            if self.is_foreign(old, &admission) {
-                return Err(Refusal::foreign_session(connect.version));
-            }
+        let old = self.clients.find(&connect.client_id);
+        if old.is_some_and(|old| self.is_foreign(old, &admission)) {
+            return Err(Refusal::foreign_session(connect.version));
+        }
+        let access = self.access_of(&connect, admission.user.as_ref())?;
+        if let Some(old) = old {
             self.take_over(now, old);
         }
         // not what the shard has seen of it: the client may have waited for a reload
@@ -71,13 +73,14 @@ impl ShardCore {
         }
         let user_name = admission.user_name().cloned();
         client.user = admission.user;
+        client.take_access(access, &self.hub);
         let (key, client_id) = (client.key, client.id.clone());
         self.clients.set_link(slot, Some(Box::new(link)));
         self.hub.set_present(key, true);
         self.counters().add(Counter::ClientsConnected, 1);
         self.counters().add(Counter::PacketsReceived, 1);
         self.work.notices.push_back(Notice::Connected {
-            client_id,
+            client_id: (*client_id).into(),
             user_name,
             version: connect.version,
             session_present: attached.session_present,
@@ -107,6 +110,7 @@ impl ShardCore {
 
     /// The transport of a client's connection has ended.
     pub fn handle_closed(&mut self, now: Time, slot: Slot) {
+        self.follow_rules();
         if self.clients.get(slot).is_some_and(|client| client.link.is_some()) {
             self.detach(now, slot, CloseReason::Transport);
             self.handle_session(now, slot);
@@ -132,12 +136,14 @@ impl ShardCore {
             self.detach(now, slot, reason);
         }
         while let Some(client) = self.clients.get(slot) {
+            client.follow(&self.rules, &self.hub);
             let key = client.key;
             match client.session.poll_event() {
                 Some(ServerEvent::Will(will)) => self.publish_will(now, key, &will),
                 Some(ServerEvent::Ended) => {
                     count_messages(client, self.hub.counters(self.shard));
                     Self::remove_subscriptions(&self.hub, client);
+                    self.hub.set_access(key, None);
                     self.clients.remove(slot);
                 }
                 Some(_) => {}
@@ -170,7 +176,7 @@ impl ShardCore {
         self.hub.set_present(key, false);
         self.counters().add(Counter::of(cause), 1);
         self.work.closed.push(Closed { connection: link.connection, output: link.output });
-        self.work.notices.push_back(Notice::Disconnected { client_id, cause });
+        self.work.notices.push_back(Notice::Disconnected { client_id: (*client_id).into(), cause });
         self.count_clients();
     }
 

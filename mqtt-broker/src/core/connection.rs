@@ -15,7 +15,9 @@ impl ShardCore {
     /// Bytes that a client has sent. What is not a whole packet is kept until the rest is there.
     pub fn handle_bytes(&mut self, now: Time, slot: Slot, bytes: &[u8]) {
         self.counters().add(Counter::BytesReceived, bytes.len() as u64);
+        self.follow_rules();
         let Some(client) = self.clients.get(slot) else { return };
+        client.follow(&self.rules, &self.hub);
         let key = client.key;
         let Some(mut reader) = client.link.as_deref_mut().and_then(|link| link.reader.take()) else { return };
         let result = if reader.unread.is_empty() {

@@ -1,14 +1,18 @@
 //! From a topic to the clients that get the message.
 
+use std::sync::Arc;
+
 use mqtt_codec::QoS;
 use mqtt_session::{Outbound, Time};
 
+use super::access::Rules;
 use super::clients::Clients;
 use super::hub::Hub;
 use super::local::{self, Locals};
 use super::mail::{Forwarded, Mail};
 use super::router::{Granted, GroupId, Matched, SessionKey};
 use super::shard::{ShardCore, Work, mark};
+use super::stats::Counter;
 use super::turn::count_messages;
 
 /// Messages for another shard that are posted before the end of the turn, so that a turn cannot hold any number.
@@ -39,6 +43,7 @@ const fn overlapping(target: &Target) -> usize {
 struct Delivery<'s> {
     shard: u16,
     hub: &'s Hub,
+    rules: &'s Arc<Rules>,
     clients: &'s mut Clients,
     locals: &'s mut Locals,
     work: &'s mut Work,
@@ -51,9 +56,9 @@ impl ShardCore {
     /// Gives a message to everybody whose subscriptions match; how many those are, on all shards.
     pub(super) fn route(&mut self, now: Time, from: Option<SessionKey>, message: &mut Outbound<'_>) -> usize {
         let topic = message.message().topic.as_str();
-        let (hub, shard) = (&*self.hub, self.shard);
+        let (hub, rules, shard) = (&*self.hub, &self.rules, self.shard);
         let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
-        let mut delivery = Delivery { shard, hub, clients, locals, work, now, from, delivered: 0 };
+        let mut delivery = Delivery { shard, hub, rules, clients, locals, work, now, from, delivered: 0 };
         match self.cache.get(topic, hub.generations()) {
             Some(targets) => delivery.deliver_all(message, targets),
             None => {
@@ -72,9 +77,10 @@ impl ShardCore {
         let mut scratch = std::mem::take(&mut self.work.scratch);
         let Forwarded { message, qos, retain, expires, from, targets } = forwarded;
         let mut outbound = Outbound::kept(message, *qos, *retain, *expires, &mut scratch);
-        let (hub, shard) = (&*self.hub, self.shard);
+        let (hub, rules, shard) = (&*self.hub, &self.rules, self.shard);
         let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
-        let mut delivery = Delivery { shard, hub, clients, locals, work, now, from: *from, delivered: 0 };
+        let from = *from;
+        let mut delivery = Delivery { shard, hub, rules, clients, locals, work, now, from, delivered: 0 };
         for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
             if let Some((key, _)) = same.first() {
                 delivery.deliver_local(&mut outbound, *key, same.iter().map(|(_, granted)| granted));
@@ -126,12 +132,16 @@ impl Delivery<'_> {
         }
     }
 
-    /// One member gets the message: a connected one if there is one, else one whose session keeps it.
+    /// One member of those that may have the message gets it: a connected one if there is one, else one whose session
+    /// keeps it.
     fn deliver_to_group(&mut self, message: &mut Outbound<'_>, id: GroupId) {
         let subscriptions = self.hub.subscriptions();
         let Some(group) = subscriptions.group(id) else { return };
         let hub = self.hub;
-        let chosen = group.next_member(|key| hub.is_present(key)).or_else(|| group.next_member(|_| true));
+        let topic = message.message().topic.as_str();
+        let may = |key| !self.rules.restricts() || hub.may_receive(key, topic);
+        let chosen =
+            group.next_member(|key| hub.is_present(key) && may(key)).or_else(|| group.next_member(may));
         drop(subscriptions);
         if let Some((key, granted)) = chosen {
             self.deliver(message, key, &[granted]);
@@ -148,6 +158,10 @@ impl Delivery<'_> {
             return self.locals.deliver(key, message);
         }
         let Some(client) = self.clients.get_key(key) else { return };
+        client.follow(self.rules, self.hub);
+        if client.guarded && !client.may_receive(message.message().topic.as_str()) {
+            return self.hub.counters(self.shard).add(Counter::PublishWithheld, 1);
+        }
         // an empty list has no allocation, and most subscriptions have no identifier
         let mut ids = Vec::new();
         // [MQTT-3.8.3-3]
@@ -185,7 +199,7 @@ impl Delivery<'_> {
         let targets = granted.iter().map(|granted| (key, *granted));
         // a session that is reached in two ways, by itself and as a member of a group, gets two messages
         if let Some(Mail::Deliver(last)) = outbox.last_mut()
-            && std::sync::Arc::ptr_eq(&last.message, &shared)
+            && Arc::ptr_eq(&last.message, &shared)
             && last.targets.last().is_none_or(|(last, _)| *last != key)
         {
             last.targets.extend(targets);

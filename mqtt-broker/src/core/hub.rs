@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use mqtt_codec::{Message, QoS};
 use mqtt_session::Time;
 
+use super::access::{ClientAccess, Rules};
 use super::local::is_local;
 use super::mail::{Mail, Mailbox};
 use super::router::{Generations, Retained, SessionKey, Subscriptions};
@@ -33,6 +34,9 @@ pub struct RetainedMessage {
 /// held, that of the subscriptions comes first.
 pub struct Hub {
     settings: Settings,
+    rules: RwLock<Arc<Rules>>,
+    /// Counts changes of the rules.
+    rules_generation: AtomicU64,
     /// Shards on which clients live.
     homes: u16,
     seed: u64,
@@ -43,8 +47,8 @@ pub struct Hub {
     pub(super) sweep: Sweep,
     mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
-    /// Which slots of each shard have a connected client: a share group asks before it chooses.
-    present: Box<[RwLock<Vec<bool>>]>,
+    /// What a share group asks of each shard's clients before it chooses.
+    present: Box<[RwLock<Vec<Presence>>]>,
     connections: AtomicUsize,
     strangers: Mutex<Strangers>,
     lobby_bytes: Budget,
@@ -79,6 +83,8 @@ impl Hub {
             maximum: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             settings: Settings::new(config),
+            rules: RwLock::new(Arc::new(Rules::open())),
+            rules_generation: AtomicU64::new(0),
         }
     }
 
@@ -96,6 +102,27 @@ impl Hub {
         for mailbox in &self.mailboxes {
             mailbox.post(&mut vec![Mail::Reload]);
         }
+    }
+
+    /// Replaces the rules of permission: whatever a shard is given later goes by them. Subscriptions stay and are judged anew.
+    /// A broker begins with [`Rules::open`].
+    pub fn set_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.rules_generation.fetch_add(1, Ordering::Release);
+        for mailbox in &self.mailboxes {
+            mailbox.post(&mut vec![Mail::Reload]);
+        }
+    }
+
+    /// Tells apart the rules of permission of different times.
+    #[inline]
+    pub(super) fn rules_generation(&self) -> u64 {
+        self.rules_generation.load(Ordering::Acquire)
+    }
+
+    /// The rules of permission as they are now.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) const fn seed(&self) -> u64 {
@@ -276,24 +303,50 @@ impl Hub {
         self.retained.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_present(&self, key: SessionKey, present: bool) {
+    pub(super) fn set_present(&self, key: SessionKey, connected: bool) {
+        self.change_presence(key, |presence| presence.connected = connected);
+    }
+
+    /// What a member of a share group may do.
+    pub(super) fn set_access(&self, key: SessionKey, access: Option<Arc<ClientAccess>>) {
+        self.change_presence(key, |presence| presence.access = access);
+    }
+
+    fn change_presence(&self, key: SessionKey, change: impl FnOnce(&mut Presence)) {
         let Some(slots) = self.present.get(usize::from(key.shard)) else { return };
         let mut slots = slots.write().unwrap_or_else(PoisonError::into_inner);
         let slot = key.slot as usize;
         if slots.len() <= slot {
-            slots.resize(slot + 1, false);
+            slots.resize(slot + 1, Presence::default());
         }
-        if let Some(place) = slots.get_mut(slot) {
-            *place = present;
+        if let Some(presence) = slots.get_mut(slot) {
+            change(presence);
         }
     }
 
     pub(super) fn is_present(&self, key: SessionKey) -> bool {
-        if is_local(key) {
-            return true;
-        }
-        let Some(slots) = self.present.get(usize::from(key.shard)) else { return false };
-        let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.get(key.slot as usize).copied().unwrap_or(false)
+        is_local(key) || self.presence(key, |presence| presence.connected).unwrap_or_default()
     }
+
+    /// Whether a member of a share group may receive what is published to a topic, as its shard has told last.
+    pub(super) fn may_receive(&self, key: SessionKey, topic: &str) -> bool {
+        let may = |presence: &Presence| {
+            presence.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
+        };
+        is_local(key) || self.presence(key, may).unwrap_or(true)
+    }
+
+    fn presence<T>(&self, key: SessionKey, ask: impl FnOnce(&Presence) -> T) -> Option<T> {
+        let slots = self.present.get(usize::from(key.shard))?;
+        let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(key.slot as usize).map(ask)
+    }
+}
+
+/// What everybody may know of a client.
+#[derive(Clone, Debug, Default)]
+struct Presence {
+    connected: bool,
+    /// What it may do, if it is a member of a share group.
+    access: Option<Arc<ClientAccess>>,
 }

@@ -74,6 +74,9 @@ pub enum RefusalReason {
     /// TLS at a port without it.
     #[error("the client speaks TLS, this port does not: let it use tcp:// (mqtt://), or a tls:// listener")]
     Tls,
+    /// The client has a Will that it may not publish.
+    #[error("it has a Will that it may not publish: mqtt-broker acl explain says which rule decides")]
+    Will,
 }
 
 impl Lobby {
@@ -127,7 +130,7 @@ impl RefusalReason {
             Self::ForeignSession => Counter::RefusedForeignSession,
             Self::Http | Self::Malformed(_) | Self::NotConnect(_) | Self::Tls => Counter::RefusedMalformed,
             Self::NotAdmitted(Refused::Credentials) => Counter::RefusedCredentials,
-            Self::NotAdmitted(Refused::NotAuthorized) => Counter::RefusedNotAuthorized,
+            Self::NotAdmitted(Refused::NotAuthorized) | Self::Will => Counter::RefusedNotAuthorized,
             Self::NotAdmitted(Refused::Method) => Counter::RefusedMethod,
             Self::NotAdmitted(Refused::Guessing) => Counter::RefusedGuessing,
             Self::NotAdmitted(Refused::Unavailable) => Counter::RefusedUnavailable,
@@ -145,6 +148,10 @@ impl Refusal {
     /// A refusal of a client that was judged.
     pub fn not_admitted(version: Version, refused: Refused) -> Self {
         Self { reply: connack(version, refused.reason_code()), reason: RefusalReason::NotAdmitted(refused) }
+    }
+
+    pub(super) fn will(version: Version) -> Self {
+        Self { reply: connack(version, ReasonCode::NotAuthorized), reason: RefusalReason::Will }
     }
 
     pub(super) fn foreign_session(version: Version) -> Self {

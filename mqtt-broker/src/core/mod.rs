@@ -24,6 +24,7 @@ mod lobby;
 mod local;
 mod mail;
 mod output;
+mod permission;
 mod publish;
 mod replay;
 pub mod router;

@@ -23,9 +23,12 @@ impl ShardCore {
     ) {
         self.counters().add(Counter::PublishReceived, 1);
         let mut wait = None;
-        let reason = match self.refusal(publish.message.topic.as_str()) {
+        let reason = match self.refusal(slot, publish.message.topic.as_str(), publish.retain) {
             Some(reason) => {
                 self.counters().add(Counter::PublishRefused, 1);
+                if reason == ReasonCode::NotAuthorized && self.ends_refused(slot) {
+                    return;
+                }
                 reason
             }
             None => {
@@ -53,8 +56,21 @@ impl ShardCore {
         }
     }
 
-    /// Why clients may not publish to this topic.
-    fn refusal(&self, topic: &str) -> Option<ReasonCode> {
+    /// Why a client may not publish this.
+    fn refusal(&mut self, slot: Slot, topic: &str, retain: bool) -> Option<ReasonCode> {
+        if let Some(reason) = self.bad_topic(topic) {
+            return Some(reason);
+        }
+        let access = self.clients.get(slot)?.access.as_deref()?;
+        if access.may_publish(topic, retain).allowed {
+            return None;
+        }
+        self.counters().add(Counter::PublishNotAuthorized, 1);
+        Some(ReasonCode::NotAuthorized)
+    }
+
+    /// Why no client may publish to this topic.
+    fn bad_topic(&self, topic: &str) -> Option<ReasonCode> {
         if topic.starts_with("$SYS/") || topic == "$SYS" {
             return Some(ReasonCode::NotAuthorized);
         }
@@ -101,7 +117,7 @@ impl ShardCore {
 
     /// A Will that is due. Its expiry counts from now.
     pub(super) fn publish_will(&mut self, now: Time, from: SessionKey, will: &Will) {
-        if self.refusal(will.message.topic.as_str()).is_some() {
+        if self.refusal(Slot(from.slot), will.message.topic.as_str(), will.retain).is_some() {
             return self.counters().add(Counter::PublishRefused, 1);
         }
         self.publish_kept(now, Some(from), &will.message, will.qos, will.retain, will.expiry);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mqtt_codec::{ReasonCode, Text};
 use mqtt_session::{CloseReason, Time};
 
+use super::access::Rules;
 use super::clients::Clients;
 use super::delivery::{Target, weigh};
 use super::hub::Hub;
@@ -76,6 +77,8 @@ pub struct ShardCore {
     pub(super) hub: Arc<Hub>,
     /// What the shard has seen of the hub's.
     pub(super) config: Arc<Config>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) rules_generation: u64,
     pub(super) clients: Clients,
     pub(super) locals: Locals,
     pub(super) cache: MatchCache<Box<[Target]>>,
@@ -143,6 +146,8 @@ impl ShardCore {
             sys: super::sys::Sys::new(shard, config.sys_interval),
             store: Box::new(MemoryStore::default()),
             config,
+            rules_generation: hub.rules_generation(),
+            rules: hub.rules(),
             hub,
         }
     }
@@ -152,9 +157,10 @@ impl ShardCore {
         &self.config
     }
 
-    /// Looks at the configuration anew.
+    /// Looks at the configuration and the rules of permission anew.
     pub(super) fn handle_reload(&mut self) {
         self.config = self.hub.config();
+        self.follow_rules();
     }
 
     /// What all shards share.
@@ -169,6 +175,7 @@ impl ShardCore {
 
     /// Looks at the deadlines of sessions.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.follow_rules();
         while let Some((deadline, slot)) = self.timers.pop(now) {
             let slot = Slot(slot);
             let Some(client) = self.clients.get(slot) else { continue };

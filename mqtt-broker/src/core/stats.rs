@@ -56,10 +56,16 @@ counters! {
     PublishUnmatched "publish/messages/unmatched",
     /// Messages to topics that clients may not publish to.
     PublishRefused "publish/messages/refused",
+    /// Of these, messages that the rules of permission do not allow.
+    PublishNotAuthorized "publish/messages/refused/not authorized",
+    /// Messages that were not sent to a client whose subscriptions they match, because it may not have them.
+    PublishWithheld "publish/messages/withheld",
     /// Retained messages that were not kept because the store is full.
     RetainedRefused "retained messages/refused",
     /// Subscriptions that were refused.
     SubscriptionsRefused "subscriptions/refused",
+    /// Of these, subscriptions of which the rules of permission allow nothing.
+    SubscriptionsNotAuthorized "subscriptions/refused/not authorized",
     /// Connections that were accepted with CONNACK 0.
     ClientsConnected "clients/accepted",
     /// Connections that were refused or gave up before CONNACK 0.

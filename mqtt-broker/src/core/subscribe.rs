@@ -28,7 +28,11 @@ impl ShardCore {
             let (reason, existed) = subscribe_one(&self.hub, &self.config.limits, client, filter, granted);
             reasons.push(reason);
             if reason.is_error() {
-                self.hub.counters(self.shard).add(Counter::SubscriptionsRefused, 1);
+                let counters = self.hub.counters(self.shard);
+                counters.add(Counter::SubscriptionsRefused, 1);
+                if reason == ReasonCode::NotAuthorized {
+                    counters.add(Counter::SubscriptionsNotAuthorized, 1);
+                }
                 continue;
             }
             granted_filters.push((filter, granted));
@@ -94,6 +98,9 @@ fn subscribe_one(
     let existed = client.filters.contains(filter.as_str());
     if !existed && client.filters.len() >= limits.subscriptions {
         return (ReasonCode::QuotaExceeded, false);
+    }
+    if !client.may_subscribe(hub, filter) {
+        return (ReasonCode::NotAuthorized, existed);
     }
     subscribe_key(hub, client.key, filter, granted);
     if !existed {

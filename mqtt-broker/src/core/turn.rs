@@ -12,10 +12,12 @@ impl ShardCore {
     ///
     /// Afterwards pull `poll_flush`, `poll_closed` and `poll_notice`.
     pub fn end_turn(&mut self, now: Time) {
+        self.follow_rules();
         let mut again = Vec::new();
         while let Some(slot) = self.work.dirty.pop() {
             if let Some(client) = self.clients.get(slot) {
                 client.dirty = false;
+                client.follow(&self.rules, &self.hub);
             }
             // a store that answers at once lets the answers of this turn leave with it
             self.store_effects(slot);
@@ -99,6 +101,7 @@ impl ShardCore {
 
     /// Takes the mail of this shard.
     pub fn handle_mail(&mut self, now: Time) {
+        self.follow_rules();
         let empty = std::mem::take(&mut self.mail);
         let mut mail = self.hub.take_mail(self.shard, empty);
         for mail in mail.drain(..) {

@@ -16,8 +16,11 @@ use super::listen::TlsError;
 use super::listen::{Entrance, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
 use crate::auth::{AuthError, Authenticator};
-use crate::config::{Address, Config, ConfigError, Listener};
+use crate::config::{AclError, Address, Config, ConfigError, Listener};
 use crate::core::Hub;
+
+/// Where rules of the configuration itself are from, for messages.
+pub(super) const CONFIGURATION: &str = "the configuration";
 
 /// A broker, before it runs.
 #[derive(Debug)]
@@ -34,6 +37,9 @@ pub struct BrokerBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The rules of permission cannot be used.
+    #[error(transparent)]
+    Acl(#[from] AclError),
     /// Clients cannot be judged as the configuration says.
     #[error(transparent)]
     Auth(#[from] AuthError),
@@ -162,9 +168,10 @@ impl BrokerBuilder {
     /// it names.
     ///
     /// # Errors
-    /// [`StartError::Auth`], [`StartError::Config`] and [`StartError::Tls`].
+    /// [`StartError::Acl`], [`StartError::Auth`], [`StartError::Config`] and [`StartError::Tls`].
     pub fn check(&self) -> Result<(), StartError> {
         self.authenticators.check(&self.config)?;
+        self.config.rules(CONFIGURATION)?;
         let judges = self.authenticators.judges(&self.config, &[])?;
         let mut listeners = self.config.listeners.iter();
         listeners.try_for_each(|listener| Served::new(listener, &self.config, &judges).map(drop))
@@ -179,6 +186,7 @@ impl BrokerBuilder {
     /// There is no point at which this waits: dropped before the first poll it has done nothing.
     pub async fn start(self) -> Result<BrokerHandle, StartError> {
         self.authenticators.check(&self.config)?;
+        let rules = self.config.rules(CONFIGURATION)?;
         let judges = self.authenticators.judges(&self.config, &[])?;
         let opened =
             self.config.listeners.iter().map(|listener| Opened::open(listener, &self.config, &judges));
@@ -186,6 +194,7 @@ impl BrokerBuilder {
         opened.iter().for_each(Opened::warn_of_plaintext);
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
         let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
+        hub.set_rules(rules);
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let (entrances, served): (Vec<_>, Vec<_>) = opened.into_iter().map(Opened::into_entrance).unzip();
         let (served, findings) = (served.into(), Mutex::default());

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use mqtt_broker::StartError;
-use mqtt_broker::config::{Address, ConfigError, FileError, Listener};
+use mqtt_broker::config::{AclError, Address, ConfigError, FileError, Listener};
 use thiserror::Error;
 
 use super::passwd::PasswdError;
@@ -16,6 +16,8 @@ use super::passwd::PasswdError;
 pub(crate) enum Failure {
     #[error("{}", advice(.address, .error))]
     Bind { address: Address, error: io::Error },
+    #[error(transparent)]
+    Acl(#[from] AclError),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(
@@ -31,6 +33,8 @@ pub(crate) enum Failure {
     Passwd(#[from] PasswdError),
     #[error(transparent)]
     Start(StartError),
+    #[error("\"{topic}\": {error}")]
+    Topic { topic: String, error: String },
     #[error("the system refuses what every server needs: {0}")]
     System(io::Error),
 }
@@ -39,6 +43,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Bind { address, error } => Self::Bind { address, error },
+            StartError::Acl(error) => Self::Acl(error),
             StartError::Config(error) => Self::Config(error),
             other => Self::Start(other),
         }
@@ -49,7 +54,9 @@ impl Failure {
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("mqtt-broker: {self}");
         match self {
-            Self::CertificateUnused | Self::Config(_) | Self::File(_) => ExitCode::from(2),
+            Self::Acl(_) | Self::CertificateUnused | Self::Config(_) | Self::File(_) | Self::Topic { .. } => {
+                ExitCode::from(2)
+            }
             Self::Start(StartError::Auth(_)) => ExitCode::from(2),
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),

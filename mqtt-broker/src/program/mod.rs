@@ -1,5 +1,6 @@
 //! What the program does beside the library: options, log, one line of output, signals, exit codes.
 
+mod acl;
 mod failure;
 mod options;
 mod passwd;
@@ -38,6 +39,7 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
     log(options.filter());
     if let Some(command) = options.command {
         return match command {
+            Command::Acl(command) => command.run(),
             Command::Check(settings) => check(*settings),
             Command::Passwd(passwd) => {
                 say(&passwd.run()?);

@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use mqtt_broker::config::{Config, Listener, quantity};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::acl::AclCommand;
 use super::failure::Failure;
 use super::passwd::Passwd;
 
@@ -35,6 +36,10 @@ pub(crate) struct Options {
 /// What the program can do besides serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Ask the rules of permission.
+    #[command(subcommand)]
+    Acl(AclCommand),
+
     /// Say whether the broker would start with these settings, and exit.
     ///
     /// Reads the configuration and every file that it names, and opens no socket. A mistake is told with its line and
@@ -118,9 +123,12 @@ Write a configuration file with all settings, and look for mistakes in it before
   mqtt-broker --print-config > mqtt-broker.toml
   mqtt-broker check --config mqtt-broker.toml
 
+Which rule decides whether a client may publish to a topic:
+  mqtt-broker acl explain --config mqtt-broker.toml --user ann --client c1 --topic a/b --action publish
+
 Exit codes:
   0    stopped by Ctrl-C or SIGTERM, or has answered check, --print-config, --help or --version
-  1    the system refused something, for example a port in use
+  1    the system refused something, for example a port in use; acl explain: denied
   2    a wrong option or configuration
   130  stopped at once by a second Ctrl-C";
 

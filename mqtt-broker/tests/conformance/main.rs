@@ -17,6 +17,7 @@ mod guide;
 mod keep_alive;
 mod limits;
 mod ordering;
+mod permission;
 mod properties;
 mod publish;
 mod retain;

@@ -30,6 +30,8 @@ pub(super) struct AuthTable {
     jwt: Option<JwtSettings>,
     #[serde(deserialize_with = "http")]
     http: Option<HttpSettings>,
+    #[serde(deserialize_with = "path")]
+    acl_file: Option<PathBuf>,
 }
 
 #[derive(serde::Deserialize)]

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use mqtt_codec::Text;
+
+use super::evidence::Evidence;
 use super::pattern::{Names, Pattern};
 use super::relation::{covers, intersection, overlap};
 use super::rule::{Action, Rule};
@@ -17,7 +20,9 @@ pub struct ClientAccess {
     pub(super) general: bool,
     /// The rules beside those, shared by all who have the same.
     pub(super) own: Option<Arc<Tree>>,
-    pub(super) client_id: Arc<str>,
+    /// What is allowed at most, whatever the rules say.
+    pub(super) evidence: Option<Arc<Evidence>>,
+    pub(super) client_id: Text,
     pub(super) user: Option<Arc<User>>,
 }
 
@@ -26,7 +31,7 @@ pub struct ClientAccess {
 pub struct Ruling {
     /// Whether it is.
     pub allowed: bool,
-    /// The rule that says so; `None` if there is none, so that nothing allows it.
+    /// The rule that says so; `None` if none is about it, or the client's own evidence does not allow it.
     pub rule: Option<RuleId>,
 }
 
@@ -55,23 +60,43 @@ impl ClientAccess {
     #[inline]
     pub fn may_publish(&self, topic: &str, retain: bool) -> Ruling {
         let first = self.first(topic);
-        let publish = self.ruling(first, Action::Publish);
-        if retain && publish.allowed { self.ruling(first, Action::Retain) } else { publish }
+        let publish = self.ruling(first, Action::Publish, topic);
+        if retain && publish.allowed { self.ruling(first, Action::Retain, topic) } else { publish }
     }
 
     /// Whether the client may receive what is published to a topic.
     #[inline]
     pub fn may_receive(&self, topic: &str) -> Ruling {
-        self.ruling(self.first(topic), Action::Subscribe)
+        self.may(Action::Subscribe, topic)
     }
 
     /// Whether the client may do one thing with a topic.
+    #[inline]
     pub fn may(&self, action: Action, topic: &str) -> Ruling {
-        self.ruling(self.first(topic), action)
+        self.ruling(self.first(topic), action, topic)
     }
 
     /// Whether the client may subscribe; of a Shared Subscription the filter behind the ShareName is meant.
     pub fn may_subscribe(&self, filter: &str) -> FilterRuling {
+        let ruling = if self.rules.restricts() {
+            self.judge(filter)
+        } else {
+            FilterRuling { extent: Extent::Inside, rule: None }
+        };
+        match (ruling.extent, self.evidence.as_ref().map(|evidence| evidence.extent(filter))) {
+            (_, None | Some(Extent::Inside)) | (Extent::Disjoint, _) => ruling,
+            (_, Some(Extent::Disjoint)) => FilterRuling { extent: Extent::Disjoint, rule: None },
+            (_, Some(Extent::Overlaps)) => FilterRuling { extent: Extent::Overlaps, ..ruling },
+        }
+    }
+
+    /// The rules by which this was decided.
+    pub const fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// What the rules say of a filter.
+    fn judge(&self, filter: &str) -> FilterRuling {
         let names = self.names();
         let mut refused: Vec<String> = Vec::new();
         let mut allowed = None;
@@ -101,11 +126,6 @@ impl ClientAccess {
         FilterRuling { extent, rule: allowed }
     }
 
-    /// The rules by which this was decided.
-    pub const fn rules(&self) -> &Arc<Rules> {
-        &self.rules
-    }
-
     #[inline]
     fn first(&self, topic: &str) -> First {
         let mut first = [NONE; 3];
@@ -118,11 +138,14 @@ impl ClientAccess {
         first
     }
 
-    fn ruling(&self, first: First, action: Action) -> Ruling {
+    fn ruling(&self, first: First, action: Action, topic: &str) -> Ruling {
+        if self.evidence.as_ref().is_some_and(|evidence| !evidence.allows(action, topic)) {
+            return Ruling { allowed: false, rule: None };
+        }
         let id = RuleId(first[action as usize]);
         match self.rules.rule(id) {
             Some(rule) => Ruling { allowed: rule.allow, rule: Some(id) },
-            None => Ruling { allowed: false, rule: None },
+            None => Ruling { allowed: !self.rules.restricts(), rule: None },
         }
     }
 

@@ -10,6 +10,8 @@
 //! [`Rules::open`], with which a broker begins, allows everything. mosquitto's files have an order of their own, in which
 //! refusals come first ([`parse_mosquitto`]); it is brought into this one when they are read.
 //!
+//! **Evidence.** What a client has shown of itself, such as a token, may say what it may do at most. Rules hold besides.
+//!
 //! **Filters.** A subscription is inside if one rule allows all that it can ever match and nothing before that rule
 //! refuses any of it: its messages need no further look. It is disjoint if nothing that it can match is allowed: it is
 //! refused. In between it is accepted, and each message is looked at. The relation of filters may call inside or disjoint
@@ -21,6 +23,7 @@
 //! not match topics that begin with `$`, in rules as in subscriptions: `#` does not allow `$SYS/#`.
 
 mod client;
+mod evidence;
 mod levels;
 mod mosquitto;
 mod pattern;

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use mqtt_codec::Text;
+
 use super::client::ClientAccess;
+use super::evidence::Evidence;
 use super::pattern::Pattern;
 use super::rule::{Audience, Rule, RuleError, RuleFault};
 use super::tree::Tree;
@@ -115,9 +118,10 @@ impl Rules {
         }
     }
 
-    /// What the rules say of a client; `None` if they refuse nothing to anybody.
-    pub fn of(self: &Arc<Self>, client_id: &Arc<str>, user: Option<&Arc<User>>) -> Option<ClientAccess> {
-        if !self.restricts {
+    /// What a client may do; `None` if neither the rules nor its own evidence restrict it.
+    pub fn of(self: &Arc<Self>, client_id: &Text, user: Option<&Arc<User>>) -> Option<ClientAccess> {
+        let permissions = user.and_then(|user| user.permissions.as_ref());
+        if !self.restricts && permissions.is_none() {
             return None;
         }
         let user_name = user.and_then(|user| user.name.as_deref());
@@ -136,7 +140,8 @@ impl Rules {
             rules: Arc::clone(self),
             general,
             own: self.tree(audiences),
-            client_id: Arc::clone(client_id),
+            evidence: permissions.map(|permissions| Arc::new(Evidence::new(permissions))),
+            client_id: client_id.clone(),
             user: user.cloned(),
         })
     }

@@ -29,8 +29,11 @@ fn rules(rules: Vec<Rule>) -> Arc<Rules> {
     Arc::new(Rules::new("a test", rules, &BTreeMap::new()).expect("groups that exist"))
 }
 
+fn text(text: &str) -> Text {
+    Text::new(text).expect("a text")
+}
+
 fn user(name: Option<&str>, groups: &[&str]) -> Arc<User> {
-    let text = |name: &str| Text::new(name).expect("a text");
     Arc::new(User {
         name: name.map(text),
         groups: groups.iter().map(|group| text(group)).collect(),
@@ -40,7 +43,7 @@ fn user(name: Option<&str>, groups: &[&str]) -> Arc<User> {
 
 /// What the rules say of a client.
 fn access(rules: &Arc<Rules>, client_id: &str, user_name: Option<&str>) -> ClientAccess {
-    rules.of(&client_id.into(), Some(&user(user_name, &[]))).expect("rules that refuse something")
+    rules.of(&text(client_id), Some(&user(user_name, &[]))).expect("rules that refuse something")
 }
 
 fn mosquitto(text: &str) -> Result<Arc<Rules>, RuleError> {

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{Audience, ClientAccess, Rule, RuleError, RuleFault, Rules};
-use super::{rule, user};
+use mqtt_codec::TopicFilter;
+
+use super::super::{Audience, ClientAccess, Extent, Rule, RuleError, RuleFault, Rules};
+use super::{rule, text, user};
+use crate::auth::Permissions;
+use crate::core::User;
 
 fn named(users: &[&str], groups: &[&str], clients: &[&str]) -> Audience {
     let own = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
@@ -31,7 +35,7 @@ fn office() -> Arc<Rules> {
 }
 
 fn of(rules: &Arc<Rules>, client_id: &str, name: Option<&str>, groups: &[&str]) -> ClientAccess {
-    rules.of(&client_id.into(), Some(&user(name, groups))).expect("rules that refuse something")
+    rules.of(&text(client_id), Some(&user(name, groups))).expect("rules that refuse something")
 }
 
 #[test]
@@ -50,11 +54,11 @@ fn a_rule_is_about_whoever_it_names_in_any_way() {
         for topic in ["user", "group", "guests", "client", "anonymous", "everyone", "nobody"] {
             let expected = allowed.contains(&topic);
             assert_eq!(access.may_receive(topic).allowed, expected, "{name:?} as {client_id}: {topic}");
-            let inside = access.may_subscribe(topic).extent == super::super::Extent::Inside;
+            let inside = access.may_subscribe(topic).extent == Extent::Inside;
             assert_eq!(inside, expected, "{name:?} as {client_id}: {topic}");
         }
     }
-    assert!(rules.of(&"c2".into(), None).expect("rules").may_receive("anonymous").allowed);
+    assert!(rules.of(&text("c2"), None).expect("rules").may_receive("anonymous").allowed);
 }
 
 #[test]
@@ -96,7 +100,36 @@ fn a_group_that_is_not_there_and_a_shared_subscription_are_mistakes() {
 }
 
 #[test]
+fn evidence_says_what_is_allowed_at_most() {
+    let filters = |filters: &[&str]| {
+        filters.iter().map(|filter| TopicFilter::new(filter).expect("a filter")).collect::<Vec<_>>()
+    };
+    let permissions = Permissions { publish: filters(&["a/%c"]), subscribe: filters(&["a/#", "b/+/c"]) };
+    let user = Arc::new(User { permissions: Some(permissions), ..User::default() });
+    let of = |rules: Rules| Arc::new(rules).of(&text("id"), Some(&user)).expect("a restriction");
+    let only = of(Rules::open());
+    assert!(only.may_publish("a/%c", true).allowed && !only.may_publish("a/id", false).allowed);
+    assert!(only.may_receive("a/x").allowed && !only.may_receive("c").allowed);
+    let rules = Rules::new("a test", vec![rule(false, &["a/x"]), rule(true, &["#"])], &BTreeMap::new());
+    let both = of(rules.expect("rules"));
+    assert!(
+        both.may_receive("a/y").allowed && !both.may_receive("a/x").allowed && !both.may_receive("c").allowed
+    );
+    for (filter, with_evidence, with_both) in [
+        ("a/y", Extent::Inside, Extent::Inside),
+        ("a/+", Extent::Inside, Extent::Overlaps),
+        ("b/x/c", Extent::Inside, Extent::Inside),
+        ("a/x", Extent::Inside, Extent::Disjoint),
+        ("b/#", Extent::Overlaps, Extent::Overlaps),
+        ("c", Extent::Disjoint, Extent::Disjoint),
+    ] {
+        assert_eq!(only.may_subscribe(filter).extent, with_evidence, "{filter}");
+        assert_eq!(both.may_subscribe(filter).extent, with_both, "{filter}");
+    }
+}
+
+#[test]
 fn open_rules_say_nothing_of_anybody() {
     let rules = Arc::new(Rules::open());
-    assert!(!rules.restricts() && rules.is_empty() && rules.of(&"c".into(), None).is_none());
+    assert!(!rules.restricts() && rules.is_empty() && rules.of(&text("c"), None).is_none());
 }
