@@ -5,7 +5,7 @@ mod codecs;
 mod table;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use cases::{Case, cases};
 use codecs::{BATCH, Column, DECODERS, ENCODERS};
@@ -19,12 +19,12 @@ fn main() {
         .measurement_time(Duration::from_millis(800))
         .output_directory(&results)
         .configure_from_args();
-    let cases = cases();
+    let (cases, start) = (cases(), SystemTime::now());
     measure(&mut criterion, "decode", &cases, &DECODERS);
     measure(&mut criterion, "encode", &cases, &ENCODERS);
     criterion.final_summary();
-    table::print(&results, "decode", &cases, &DECODERS);
-    table::print(&results, "encode", &cases, &ENCODERS);
+    table::print(&results, start, "decode", &cases, &DECODERS);
+    table::print(&results, start, "encode", &cases, &ENCODERS);
 }
 
 /// All codecs on one packet, then the next packet: what a machine does for a while meets all of them.
