@@ -2,6 +2,7 @@
 
 mod cases;
 mod codecs;
+mod ratios;
 mod table;
 
 use std::path::Path;
@@ -12,6 +13,13 @@ use codecs::{BATCH, Column, DECODERS, ENCODERS};
 use criterion::{BenchmarkId, Criterion};
 
 fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if arguments.next().as_deref() == Some("--ratios") {
+        let (cases, filter) = (cases(), arguments.next().unwrap_or_default());
+        ratios::print("decode", &cases, &DECODERS, 2, &filter);
+        ratios::print("encode", &cases, &ENCODERS, 1, &filter);
+        return;
+    }
     // where the table finds the medians again
     let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("codec");
     let mut criterion = Criterion::default()
