@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
+use crate::credentials::{write_own_user, write_users};
 use crate::program::locate;
 
 /// Which broker the tests talk to: unset for ours, `mosquitto` to see whether a test tests the standard.
@@ -51,6 +52,8 @@ impl Transport {
 const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "server.pem";
 const KEY: &str = "server.key";
+/// The password file there.
+const USERS: &str = "users";
 
 /// A running broker. Dropping it kills it; after a failed test its log is printed.
 pub(crate) struct Broker {
@@ -82,6 +85,19 @@ impl Broker {
             Ok("mosquitto") => Self::start_with(mosquitto),
             Ok(other) => panic!("{BROKER_VARIABLE} may be unset or `mosquitto`, not `{other}`"),
         }
+    }
+
+    /// One that lets in the users of [`write_users`], and nobody else.
+    pub(crate) fn start_for_users() -> Self {
+        match env::var(BROKER_VARIABLE).as_deref() {
+            Ok("mosquitto") => Self::start_with(mosquitto_for_users),
+            _ => Self::start_with(ours_for_users),
+        }
+    }
+
+    /// Whether the tests look at Mosquitto instead of our broker.
+    pub(crate) fn is_mosquitto(&self) -> bool {
+        env::var(BROKER_VARIABLE).as_deref() == Ok("mosquitto")
     }
 
     /// The port on 127.0.0.1.
@@ -164,6 +180,15 @@ fn ours(port: u16, _: &Path) -> Command {
     command
 }
 
+fn ours_for_users(port: u16, directory: &Path) -> Command {
+    let file = directory.join(USERS);
+    write_users(&file);
+    write_own_user(&file);
+    let mut command = ours(port, directory);
+    command.arg("--password-file").arg(file);
+    command
+}
+
 fn ours_ws(port: u16, _: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
     command.arg("--listen").arg(format!("ws://127.0.0.1:{port}"));
@@ -184,6 +209,17 @@ fn ours_wss(port: u16, directory: &Path) -> Command {
 
 fn mosquitto(port: u16, directory: &Path) -> Command {
     mosquitto_with(port, directory, "")
+}
+
+fn mosquitto_for_users(port: u16, directory: &Path) -> Command {
+    write_users(&directory.join(USERS));
+    let settings =
+        format!("listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {USERS}\nlog_dest stderr\n");
+    let file = directory.join("mosquitto.conf");
+    fs::write(&file, settings).expect("the directory of the broker is writable");
+    let mut command = Command::new(locate("mosquitto", "mosquitto"));
+    command.arg("-c").arg(file);
+    command
 }
 
 fn mosquitto_ws(port: u16, directory: &Path) -> Command {

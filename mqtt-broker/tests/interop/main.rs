@@ -18,6 +18,7 @@
 //!     `mqttjs::messages_keep_their_order_and_number`, and that of `websocket`.
 
 mod broker;
+mod credentials;
 #[cfg(all(feature = "http-auth", feature = "jwt"))]
 mod evidence;
 mod libraries;

@@ -14,7 +14,7 @@ use crate::broker::{Broker, Transport};
 use crate::program::{Finished, Program};
 
 /// Versions by the scripts' names for them.
-const EVERY_VERSION: [&str; 3] = ["31", "311", "5"];
+pub(crate) const EVERY_VERSION: [&str; 3] = ["31", "311", "5"];
 const WITHOUT_3_1: [&str; 2] = ["311", "5"];
 const ONLY_5: [&str; 1] = ["5"];
 
@@ -27,21 +27,37 @@ fn check(interpreter: &Path, script: &str, versions: &[&str], scenario: &str) {
 fn check_over(transport: Transport, interpreter: &Path, script: &str, versions: &[&str], scenario: &str) {
     for version in versions {
         let broker = Broker::start_over(transport);
-        let mut command = Command::new(interpreter);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/scripts").join(script));
-        command.args(["--port", &broker.port().to_string(), "--version", version, scenario]);
-        command.env("PYTHONDONTWRITEBYTECODE", "1").env("MQTT_INTEROP_NODE", node_directory());
-        command.env("MQTT_INTEROP_TRANSPORT", transport.scheme());
-        if transport == Transport::Wss {
-            command.env("MQTT_INTEROP_CA", broker.authority());
-        }
-        let Finished { code, lines, errors } = Program::start(command, b"").finish();
-        assert_eq!(code, Some(0), "{script} {version} {scenario}\n{}\n{errors}", lines.join("\n"));
-        let passed = lines.last().and_then(|line| line.strip_prefix("passed ")?.strip_suffix(" checks"));
-        let count: usize = passed.and_then(|count| count.parse().ok()).unwrap_or_default();
-        assert!(count > 0, "{script} {version} {scenario} compared nothing: {lines:?}");
-        println!("{script} {version} {scenario}: {count} checks");
+        check_with(&broker, transport, interpreter, script, version, scenario);
     }
+}
+
+/// One scenario with a broker that runs.
+pub(crate) fn check_at(broker: &Broker, interpreter: &Path, script: &str, version: &str, scenario: &str) {
+    check_with(broker, Transport::Tcp, interpreter, script, version, scenario);
+}
+
+fn check_with(
+    broker: &Broker,
+    transport: Transport,
+    interpreter: &Path,
+    script: &str,
+    version: &str,
+    scenario: &str,
+) {
+    let mut command = Command::new(interpreter);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/scripts").join(script));
+    command.args(["--port", &broker.port().to_string(), "--version", version, scenario]);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("MQTT_INTEROP_NODE", node_directory());
+    command.env("MQTT_INTEROP_TRANSPORT", transport.scheme());
+    if transport == Transport::Wss {
+        command.env("MQTT_INTEROP_CA", broker.authority());
+    }
+    let Finished { code, lines, errors } = Program::start(command, b"").finish();
+    assert_eq!(code, Some(0), "{script} {version} {scenario}\n{}\n{errors}", lines.join("\n"));
+    let passed = lines.last().and_then(|line| line.strip_prefix("passed ")?.strip_suffix(" checks"));
+    let count: usize = passed.and_then(|count| count.parse().ok()).unwrap_or_default();
+    assert!(count > 0, "{script} {version} {scenario} compared nothing: {lines:?}");
+    println!("{script} {version} {scenario}: {count} checks");
 }
 
 pub(crate) fn python() -> PathBuf {

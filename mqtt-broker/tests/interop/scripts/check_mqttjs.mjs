@@ -169,6 +169,20 @@ async function take_over(equal, peer) {
   equal('second', await second.receive(), [message('second', 'alive', 0)]);
 }
 
+// Right passwords are let in; wrong ones, unknown users and nobody at all get one answer.
+async function credentials(equal, peer, refused) {
+  for (const [username, password] of [['pbkdf2', 'open sesame'], ['sha512', 'Zürich:1']]) {
+    const { connack, version } = await peer({ username, password });
+    equal('right', version === '5' ? connack.reasonCode : connack.returnCode, 0);
+    // Mosquitto says that they are not authorized
+    const wrong = version === '5' ? [0x86, 0x87] : [4, 5];
+    const answer = await refused({ username, password: `${password} ` });
+    equal('wrong', wrong.includes(answer), true);
+    equal('unknown', await refused({ username: 'nobody', password }), answer);
+    equal('nobody', await refused({ username: undefined, password: undefined }), answer);
+  }
+}
+
 await run({
-  payloads, order, lower_qos, retained, will, session, unsubscribe, reconnect, keepalive, take_over,
+  payloads, order, lower_qos, retained, will, session, unsubscribe, reconnect, keepalive, take_over, credentials,
 });

@@ -136,7 +136,16 @@ def take_over(check, peer):
     check.equal("second", second.receive(), [("second", b"alive", 0, False)])
 
 
-SCENARIOS = [payloads, order, lower_qos, retained, will, session, unsubscribe, resubscribe, take_over]
+def credentials(check, peer):
+    """Right passwords are let in; wrong ones, unknown users and nobody at all get one answer."""
+    for login in (("pbkdf2", "open sesame"), ("sha512", "Zürich:1")):
+        check.equal("right", peer(login=login).code.value, 0)
+    for login in (("pbkdf2", "open sesam"), ("sha512", ""), ("nobody", "open sesame"), None):
+        # Mosquitto says that they are not authorized
+        check.equal("wrong", peer(login=login).code.value in (0x86, 0x87), True)
+
+
+SCENARIOS = [payloads, order, lower_qos, retained, will, session, unsubscribe, resubscribe, take_over, credentials]
 
 if __name__ == "__main__":
     run(SCENARIOS, Peer)

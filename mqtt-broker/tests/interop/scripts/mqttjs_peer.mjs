@@ -58,6 +58,8 @@ export class Peer {
   connacks = new Queue();
   messages = new Queue();
   closes = new Queue();
+  // Codes of CONNACK packets that refuse.
+  refusals = new Queue();
   pongs = new Queue();
   subacks = new Queue();
   // Reason codes of the DISCONNECT packets that the broker sent.
@@ -82,6 +84,7 @@ export class Peer {
     this.client.on('disconnect', ({ reasonCode }) => this.disconnects.push(reasonCode));
     this.client.on('close', () => this.closes.put('close'));
     this.client.on('error', (error) => {
+      if (typeof error.code === 'number') return this.refusals.put(error.code);
       if (error.code !== 'ECONNRESET') throw error;
     });
     this.client.on('packetreceive', ({ cmd }) => {
@@ -95,6 +98,11 @@ export class Peer {
     const peer = new Peer(options, more);
     peer.connack = await peer.connacks.take('CONNACK');
     return peer;
+  }
+
+  // The code by which a client is refused.
+  static refused(options, more) {
+    return new Peer(options, more).refusals.take('refusal');
   }
 
   // The granted QoS of each filter.
@@ -156,7 +164,7 @@ export async function run(scenarios) {
     if (isDeepStrictEqual(got, expected)) return;
     throw new Error(`${what}: got ${shown(got)}, expected ${shown(expected)}`);
   };
-  await scenarios[name](equal, (options) => Peer.connect({ port, version }, options));
+  await scenarios[name](equal, (options) => Peer.connect({ port, version }, options), (options) => Peer.refused({ port, version }, options));
   if (count === 0) throw new Error('nothing was checked');
   console.log(`passed ${count} checks`);
   process.exit(0);

@@ -40,7 +40,8 @@ class Peer:
         client.on_publish = lambda _c, _u, _mid, code, _p: self.answers.put(code)
         client.on_message = lambda _c, _u, message: self.messages.put(message)
         client.on_disconnect = lambda _c, _u, flags, code, _p: self.ends.put((flags, code))
-        client.username_pw_set(*login)
+        if login:
+            client.username_pw_set(*login)
         if will:
             client.will_set(**will)
         more = {}
