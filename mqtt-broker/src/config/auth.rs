@@ -27,8 +27,8 @@ pub struct AuthSettings {
     /// Whether a session belongs to the user who began it: nobody else can go on with it, or end it, by connecting with its
     /// client identifier. Default true. A session that an anonymous client began is anybody's.
     pub sessions_have_owners: bool,
-    /// In which order evidence is looked at, of the kinds that are set below. Default certificate, JWT, HTTP: what is decided
-    /// without asking anybody comes first, and what says most of who a client is.
+    /// In which order evidence is looked at, of the kinds that are set. Default certificate, JWT, password file, HTTP: what
+    /// says most of who a client is comes first, and who has to be asked last.
     pub order: Vec<String>,
     /// Certificates of clients. Default: they let clients in, and say nobody's name.
     pub certificate: Option<CertificateSettings>,

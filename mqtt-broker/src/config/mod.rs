@@ -209,7 +209,8 @@ pub enum ConfigError {
     },
     /// An order of what there is not, or of something twice.
     #[error(
-        "auth.order names \"{name}\", which is no kind of evidence or stands there twice: certificate, jwt and http are"
+        "auth.order names \"{name}\", which is no kind of evidence or stands there twice: certificate, jwt, \
+         password_file and http are"
     )]
     Order {
         /// What is named.

@@ -8,7 +8,7 @@ use mqtt_broker::core::Counter;
 use mqtt_codec::{Packet, QoS, ReasonCode, Version};
 use ring::hmac;
 
-use crate::peer::packets::connect_kept;
+use crate::peer::packets::{connect_kept, publish, subscribe};
 use crate::peer::{Peer, Running, start};
 use crate::{ALL, File, answer, named};
 
@@ -16,9 +16,14 @@ const SECRET: &[u8] = b"a secret that nobody would ever guess";
 
 /// For a user, and for so long.
 fn token(secret: &[u8], user: &str, lifetime: Duration) -> String {
+    token_with(secret, user, lifetime, "")
+}
+
+/// The same with more claims, each with a comma before it.
+fn token_with(secret: &[u8], user: &str, lifetime: Duration, more: &str) -> String {
     let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970") + lifetime;
     let part = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
-    let claims = format!(r#"{{"sub":"{user}","exp":{}}}"#, end.as_secs());
+    let claims = format!(r#"{{"sub":"{user}","exp":{}{more}}}"#, end.as_secs());
     let message = format!("{}.{}", part(r#"{"alg":"HS256"}"#), part(&claims));
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", BASE64URL_NOPAD.encode(signature.as_ref()))
@@ -84,6 +89,29 @@ fn a_session_belongs_to_the_user_of_the_token() {
     assert_eq!(answer(&broker, kept("alice")), ReasonCode::Success);
     assert_eq!(answer(&broker, kept("bob")), ReasonCode::ClientIdentifierNotValid);
     assert_eq!(answer(&broker, kept("alice")), ReasonCode::Success);
+    broker.shut_down();
+}
+
+#[test]
+fn a_client_may_do_what_its_token_allows_and_no_more() {
+    let secret = File::new("acl", SECRET);
+    let broker = serve(&secret);
+    let acl = r#","acl":{"publish":["a/#"],"subscribe":["b/+"]}"#;
+    let connect = || named(Version::V5, "c", "", &token_with(SECRET, "alice", HOUR, acl));
+    let mut client = Peer::connect(broker.address, connect());
+    for (topic, allowed) in [("a/x", true), ("b/x", false), ("ax", false)] {
+        client.send(&[publish(topic, "x", QoS::AtLeastOnce, 1)]);
+        let Some(Packet::PubAck(ack)) = client.next() else { panic!("no PUBACK") };
+        assert_eq!(ack.reason == ReasonCode::NotAuthorized, !allowed, "{topic}: {:?}", ack.reason);
+    }
+    for (filter, allowed) in [("b/x", true), ("b/+", true), ("a/x", false), ("c", false)] {
+        client.send(&[subscribe(&[filter], QoS::AtMostOnce)]);
+        let Some(Packet::SubAck(ack)) = client.next() else { panic!("no SUBACK") };
+        assert_eq!(ack.reasons[0] == ReasonCode::NotAuthorized, !allowed, "{filter}: {:?}", ack.reasons);
+    }
+    // a token that says nothing of it restricts nobody
+    let mut free = Peer::connect(broker.address, named(Version::V5, "f", "", &token(SECRET, "alice", HOUR)));
+    free.subscribe(&["a/x"], QoS::AtMostOnce);
     broker.shut_down();
 }
 

@@ -46,6 +46,12 @@ impl Target {
             let (_, url) = settings.url.rsplit_once('@').unwrap_or(("", &settings.url));
             HttpError::Url { url: url.to_owned() }
         })?;
+        if place.name.is_none() && !is_here(&place.host) {
+            tracing::warn!(
+                "auth.http asks {} over http://: whoever is on the way reads passwords",
+                place.host
+            );
+        }
         let bearer = settings.bearer_token.as_deref().map(bearer).transpose()?;
         let tls = match place.name {
             Some(name) => Some(Tls { connector: connector(settings.ca.as_deref())?, name }),
@@ -60,6 +66,11 @@ impl Target {
             tls,
         })
     }
+}
+
+/// Whether the way to a host does not leave the machine.
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 struct Place {
