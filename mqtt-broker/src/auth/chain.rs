@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Attempt, Authenticator, Decision, Identity, Refused};
+use super::{Attempt, Authenticator, Decision, Exchange, Identity, Refused};
 
 /// An authenticator, and how often it has decided.
 #[derive(Debug)]
@@ -56,6 +56,16 @@ impl Judge {
         self.authenticator.name()
     }
 
+    pub(crate) fn note_admitted(&self) {
+        self.counts.admitted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a refusal, and says whose it is.
+    pub(crate) fn reject(self: &Arc<Self>, refused: Refused) -> Rejected {
+        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        Rejected { refused, by: Some(Arc::clone(self)) }
+    }
+
     pub(crate) fn judged(&self) -> Judged {
         Judged {
             name: self.name().to_owned(),
@@ -75,13 +85,10 @@ impl Chain {
         for judge in &self.judges {
             match judge.authenticator.authenticate(attempt).await {
                 Decision::Admit(identity) => {
-                    judge.counts.admitted.fetch_add(1, Ordering::Relaxed);
+                    judge.note_admitted();
                     return Ok(identity);
                 }
-                Decision::Refuse(refused) => {
-                    judge.counts.refused.fetch_add(1, Ordering::Relaxed);
-                    return Err(Rejected { refused, by: Some(Arc::clone(judge)) });
-                }
+                Decision::Refuse(refused) => return Err(judge.reject(refused)),
                 Decision::Pass => {}
             }
         }
@@ -89,6 +96,18 @@ impl Chain {
             return Ok(Identity::default());
         }
         Err(Rejected { refused: Refused::Credentials, by: None })
+    }
+
+    /// Begins enhanced authentication with the first who speaks the method.
+    pub(crate) fn exchange(
+        &self,
+        method: &str,
+        attempt: &Attempt,
+    ) -> Result<(Arc<Judge>, Box<dyn Exchange>), Rejected> {
+        let begun = self.judges.iter().find_map(|judge| {
+            judge.authenticator.exchange(method, attempt).map(|exchange| (Arc::clone(judge), exchange))
+        });
+        begun.ok_or(Rejected { refused: Refused::Method, by: None })
     }
 }
 

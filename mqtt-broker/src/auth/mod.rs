@@ -120,6 +120,15 @@ impl Refused {
             Self::Unavailable => ReasonCode::ServerUnavailable,
         }
     }
+
+    /// What DISCONNECT says to a client that authenticates anew.
+    pub(crate) const fn disconnect_code(self) -> ReasonCode {
+        match self {
+            Self::Credentials | Self::NotAuthorized => ReasonCode::NotAuthorized,
+            Self::Method => ReasonCode::BadAuthenticationMethod,
+            Self::Guessing | Self::Unavailable => ReasonCode::UnspecifiedError,
+        }
+    }
 }
 
 /// Who a client is, as far as permissions go.

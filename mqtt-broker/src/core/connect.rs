@@ -71,6 +71,7 @@ impl ShardCore {
         if !attached.session_present {
             Self::remove_subscriptions(&self.hub, client);
         }
+        client.session.complete_authentication(admission.proof.clone());
         let user_name = admission.user_name().cloned();
         client.user = admission.user;
         client.take_access(access, &self.hub);

@@ -1,6 +1,6 @@
 //! Bytes of a client: framed, decoded, handled packet by packet.
 
-use mqtt_codec::{DecodeError, PacketRef, QoS, ReasonCode};
+use mqtt_codec::{DecodeError, PacketRef, QoS};
 use mqtt_session::{Received, Time};
 
 use super::clients::Reader;
@@ -77,10 +77,7 @@ impl ShardCore {
                 }
                 Some(Received::Subscribe(subscribe)) => self.handle_subscribe(now, slot, &subscribe),
                 Some(Received::Unsubscribe(unsubscribe)) => self.handle_unsubscribe(slot, &unsubscribe),
-                // the lobby lets in nobody whose CONNECT names a method
-                Some(Received::Authentication(_)) => {
-                    client.session.disconnect(ReasonCode::BadAuthenticationMethod);
-                }
+                Some(Received::Authentication(auth)) => self.handle_auth(slot, &auth),
                 Some(Received::Disconnect(_)) | None => {}
             }
             let Some(client) = self.clients.get_key(key) else { return handled };

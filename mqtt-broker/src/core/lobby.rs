@@ -3,6 +3,7 @@
 use mqtt_codec::{
     ConnAck, Connect, DecodeError, DecodeErrorKind, Decoder, PacketRef, PacketType, ReasonCode, Version,
 };
+use mqtt_session::Violation;
 
 use super::stats::Counter;
 use crate::auth::Refused;
@@ -68,6 +69,9 @@ pub enum RefusalReason {
     /// Who the client is has been judged, and it may not connect.
     #[error("{0}")]
     NotAdmitted(Refused),
+    /// A packet before CONNACK that breaks a rule.
+    #[error("{0}")]
+    OutOfPlace(Violation),
     /// The CONNECT cannot be accepted.
     #[error("refused: {0}")]
     Refused(ReasonCode),
@@ -128,7 +132,9 @@ impl RefusalReason {
     pub const fn counter(self) -> Counter {
         match self {
             Self::ForeignSession => Counter::RefusedForeignSession,
-            Self::Http | Self::Malformed(_) | Self::NotConnect(_) | Self::Tls => Counter::RefusedMalformed,
+            Self::Http | Self::Malformed(_) | Self::NotConnect(_) | Self::OutOfPlace(_) | Self::Tls => {
+                Counter::RefusedMalformed
+            }
             Self::NotAdmitted(Refused::Credentials) => Counter::RefusedCredentials,
             Self::NotAdmitted(Refused::NotAuthorized) | Self::Will => Counter::RefusedNotAuthorized,
             Self::NotAdmitted(Refused::Method) => Counter::RefusedMethod,
@@ -152,6 +158,17 @@ impl Refusal {
 
     pub(super) fn will(version: Version) -> Self {
         Self { reply: connack(version, ReasonCode::NotAuthorized), reason: RefusalReason::Will }
+    }
+
+    /// A refusal of bytes behind a CONNECT of 5.0 that are no packet.
+    pub fn malformed(error: DecodeError) -> Self {
+        malformed(error, Some(Version::V5))
+    }
+
+    /// A refusal of a packet behind a CONNECT of 5.0.
+    pub fn out_of_place(violation: Violation) -> Self {
+        let reply = connack(Version::V5, violation.reason_code());
+        Self { reply, reason: RefusalReason::OutOfPlace(violation) }
     }
 
     pub(super) fn foreign_session(version: Version) -> Self {
@@ -204,9 +221,5 @@ fn refusal(connect: &Connect) -> Option<ReasonCode> {
         Version::V3_1_1 => id.is_empty() && !connect.clean_start,
         Version::V5 => false,
     };
-    if bad_id {
-        return Some(ReasonCode::ClientIdentifierNotValid);
-    }
-    // [MQTT-4.12.0-1]
-    connect.properties.authentication_method.is_some().then_some(ReasonCode::BadAuthenticationMethod)
+    bad_id.then_some(ReasonCode::ClientIdentifierNotValid)
 }

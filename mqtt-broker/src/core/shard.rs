@@ -13,6 +13,7 @@ use super::hub::Hub;
 use super::local::Locals;
 use super::mail::Mail;
 use super::output::Output;
+use super::renewal::Renewal;
 use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
 use super::store::{MemoryStore, Store};
@@ -97,6 +98,8 @@ pub(super) struct Work {
     pub(super) flush: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     pub(super) notices: VecDeque<Notice>,
+    /// What clients say of themselves; each is silent until it is answered.
+    pub(super) renewals: VecDeque<Renewal>,
     /// Mail for each other shard.
     pub(super) outboxes: Vec<Vec<Mail>>,
     pub(super) scratch: Vec<u8>,

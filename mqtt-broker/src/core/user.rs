@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use mqtt_codec::Text;
 use mqtt_session::Time;
 
@@ -25,6 +26,8 @@ pub struct Admission {
     pub user: Option<Arc<User>>,
     /// When that ceases to hold: the connection ends then with Not authorized.
     pub expires: Option<Time>,
+    /// By what the server proves itself after enhanced authentication: the Authentication Data of CONNACK.
+    pub proof: Option<Bytes>,
 }
 
 impl Admission {

@@ -1,12 +1,16 @@
 //! Strangers whose CONNECT is known, while others judge who they are.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
-use mqtt_codec::{Connect, Decoder, PacketRef};
+use bytes::Bytes;
+use mqtt_codec::{Connect, Decoder, PacketRef, ReasonCode, Version};
 use mqtt_session::Time;
 
-use super::judges::{Awaited, Finding, Judges};
+use super::connections::Place;
+use super::conversation::{Conversation, Unheard};
+use super::judges::{Awaited, Finding, Judges, Plea, Ruling};
 use super::shard_loop::ShardLoop;
 use crate::auth::{Attempt, Chain, Identity, Refused, Rejected, Secret};
 use crate::core::{Admission, ConnectionId, Departure, Limit, Refusal, Stage, User};
@@ -31,14 +35,21 @@ pub(super) struct Pending {
     knock: Knock,
     /// Bytes of memory that CONNECT takes.
     size: usize,
-    #[expect(dead_code, reason = "dropping it ends the judgement")]
     awaited: Awaited,
+    /// The client's side of enhanced authentication.
+    pub(super) conversation: Option<Box<Conversation>>,
+    /// What authenticating anew will start from.
+    attempt: Option<Box<Attempt>>,
 }
 
 impl Pending {
     /// Bytes of memory.
-    pub(super) const fn held(&self) -> usize {
-        self.size + self.knock.unread.capacity()
+    pub(super) fn held(&self) -> usize {
+        let said = match &self.conversation {
+            Some(conversation) => conversation.held(),
+            None => 0,
+        };
+        self.size + self.knock.unread.capacity() + said
     }
 
     /// Keeps what the client has sent behind CONNECT.
@@ -46,9 +57,24 @@ impl Pending {
         self.knock.unread.extend_from_slice(bytes);
     }
 
-    /// Whether enough bytes behind CONNECT are there.
-    pub(super) const fn is_full(&self) -> bool {
-        self.knock.unread.len() >= BEHIND
+    /// Whether enough bytes behind CONNECT are there. An answer that is asked for may be as large as a CONNECT.
+    pub(super) fn is_full(&self) -> bool {
+        let is_asked = self.conversation.as_ref().is_some_and(|conversation| conversation.is_asked());
+        self.knock.unread.len() >= BEHIND && !is_asked
+    }
+
+    /// Passes on what the client has answered, once all of it is there.
+    pub(super) fn hear(&mut self) -> Result<(), Unheard> {
+        let Some(conversation) = &mut self.conversation else { return Ok(()) };
+        let Knock { decoder, unread, .. } = &mut self.knock;
+        let Some(data) = conversation.hear(decoder, unread)? else { return Ok(()) };
+        if self.awaited.say(data) { Ok(()) } else { Err(Unheard::Gone) }
+    }
+
+    /// Puts a question of the server to the client; false if it is larger than the client takes.
+    fn ask(&mut self, question: Bytes) -> bool {
+        let maximum = self.knock.connect.properties.maximum_packet_size.map_or(u32::MAX, NonZeroU32::get);
+        self.conversation.as_mut().is_some_and(|conversation| conversation.ask(question, maximum))
     }
 }
 
@@ -72,9 +98,18 @@ impl ShardLoop {
             password: knock.connect.password.take().map(Secret::new),
             certificates,
         };
-        match self.judges.as_ref().and_then(|judges| judges.submit(id, chain, Box::new(attempt))) {
+        let properties = &knock.connect.properties;
+        let conversation = Conversation::begin(&knock.connect.view()).map(Box::new);
+        let attempt = Box::new(attempt);
+        // the password is of no use for that
+        let again = conversation.is_some().then(|| Box::new(Attempt { password: None, ..*attempt.clone() }));
+        let method = properties.authentication_method.clone();
+        let enhanced = method.map(|method| (method, properties.authentication_data.clone()));
+        let plea = Plea { id, shard: self.shard, chain, attempt, enhanced, timeout: None };
+        match self.judges.as_ref().and_then(|judges| judges.submit(plea)) {
             Some(awaited) => {
-                stranger.pending = Some(Box::new(Pending { knock, size, awaited }));
+                let pending = Pending { knock, size, awaited, conversation, attempt: again };
+                stranger.pending = Some(Box::new(pending));
                 // the first bytes of a stage are never too many
                 let _ = stranger.visit.note_read(now, Stage::Authenticate, 0, stranger.served.lobby());
             }
@@ -90,36 +125,86 @@ impl ShardLoop {
             return;
         }
         match Judges::start(&self.shared) {
-            Ok(judges) => self.judges = Some(judges),
+            Ok(judges) => {
+                if let Some(cases) = judges.entrance() {
+                    // there is one lobby, which starts them once
+                    let _ = self.shared.cases.set(cases);
+                }
+                self.judges = Some(judges);
+            }
             Err(error) => tracing::error!(%error, "no client can be judged: the system refuses a thread"),
         }
     }
 
     /// Takes what was found out about strangers.
     pub(super) fn receive_findings(&mut self, now: Time) {
-        if self.judges.is_none() {
+        if self.judges.is_none() && self.renewals.is_empty() {
             return;
         }
-        let findings =
-            std::mem::take(&mut *self.shared.findings.lock().unwrap_or_else(PoisonError::into_inner));
-        for finding in findings {
-            self.handle_finding(now, finding);
+        let Some(findings) = self.shared.findings.get(usize::from(self.shard)) else { return };
+        let findings = std::mem::take(&mut *findings.lock().unwrap_or_else(PoisonError::into_inner));
+        for Finding { id, ruling } in findings {
+            match self.connections.get(id).map(|connection| &connection.place) {
+                Some(Place::Lobby(_)) => self.handle_finding(now, id, ruling),
+                Some(Place::Client(slot)) => {
+                    let slot = *slot;
+                    self.handle_renewal(now, id, slot, ruling);
+                }
+                _ => {}
+            }
         }
     }
 
-    fn handle_finding(&mut self, now: Time, Finding { id, outcome }: Finding) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let Some(pending) = connection.stranger().and_then(|stranger| stranger.pending.take()) else {
-            return;
+    fn handle_finding(&mut self, now: Time, id: ConnectionId, ruling: Ruling) {
+        let stranger = self.connections.get(id).and_then(|connection| connection.stranger());
+        let Some(pending) = stranger.and_then(|stranger| stranger.pending.as_deref_mut()) else { return };
+        match ruling {
+            Ruling::Asked(question) => {
+                if pending.ask(question) {
+                    self.write(now, id);
+                    return self.hear(now, id);
+                }
+                self.depart(now, id, Departure::Gone);
+                self.refuse(now, id, &Refusal::new(Version::V5, ReasonCode::PacketTooLarge));
+            }
+            Ruling::Admitted(..) | Ruling::Rejected(_) => self.conclude(now, id, ruling),
+        }
+    }
+
+    fn conclude(&mut self, now: Time, id: ConnectionId, ruling: Ruling) {
+        let stranger = self.connections.get(id).and_then(|connection| connection.stranger());
+        let Some(pending) = stranger.and_then(|stranger| stranger.pending.take()) else { return };
+        let Pending { knock, conversation, attempt, .. } = *pending;
+        if conversation.is_some_and(|conversation| conversation.is_unsent()) {
+            // it has answered what it cannot have read
+            return self.drop_connection(now, id);
+        }
+        let outcome = match ruling {
+            Ruling::Admitted(identity, proof) => admission(now, identity, proof),
+            Ruling::Rejected(rejected) => Err(rejected),
+            Ruling::Asked(_) => return,
         };
-        let knock = pending.knock;
-        match outcome.and_then(|identity| admission(now, identity)) {
-            Ok(admission) => self.send_home(now, id, knock, admission),
+        match outcome {
+            Ok(admission) => self.send_home(now, id, knock, admission, attempt),
             Err(rejected) => self.reject(now, id, &knock.connect, &rejected),
         }
     }
 
-    fn reject(&mut self, now: Time, id: ConnectionId, connect: &Connect, rejected: &Rejected) {
+    /// A stranger may have answered what it was asked.
+    pub(super) fn hear(&mut self, now: Time, id: ConnectionId) {
+        let stranger = self.connections.get(id).and_then(|connection| connection.stranger());
+        let Some(pending) = stranger.and_then(|stranger| stranger.pending.as_deref_mut()) else { return };
+        let refusal = match pending.hear() {
+            Ok(()) => return,
+            Err(Unheard::Gone) => return self.drop_connection(now, id),
+            Err(Unheard::Malformed(error)) => Refusal::malformed(error),
+            Err(Unheard::OutOfPlace(violation)) => Refusal::out_of_place(violation),
+        };
+        self.depart(now, id, Departure::Failed);
+        self.refuse(now, id, &refusal);
+    }
+
+    pub(super) fn reject(&mut self, now: Time, id: ConnectionId, connect: &Connect, rejected: &Rejected) {
         let Rejected { refused, by } = rejected;
         let refusal = Refusal::not_admitted(connect.version, *refused);
         if let Some(unsaid) = self.failure_logs.speak(now, refusal.reason.counter())
@@ -150,7 +235,7 @@ impl ShardLoop {
 }
 
 /// The admission of somebody, unless the evidence for it has ceased to hold meanwhile.
-fn admission(now: Time, identity: Identity) -> Result<Admission, Rejected> {
+pub(super) fn admission(now: Time, identity: Identity, proof: Option<Bytes>) -> Result<Admission, Rejected> {
     let Identity { user_name: name, groups, expires, permissions } = identity;
     let expires = match expires.map(|at| at.duration_since(SystemTime::now())) {
         None => None,
@@ -158,5 +243,5 @@ fn admission(now: Time, identity: Identity) -> Result<Admission, Rejected> {
         Some(Err(_)) => return Err(Rejected { refused: Refused::NotAuthorized, by: None }),
     };
     let is_somebody = name.is_some() || !groups.is_empty() || permissions.is_some();
-    Ok(Admission { user: is_somebody.then(|| Arc::new(User { name, groups, permissions })), expires })
+    Ok(Admission { user: is_somebody.then(|| Arc::new(User { name, groups, permissions })), expires, proof })
 }

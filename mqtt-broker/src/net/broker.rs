@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -197,8 +197,16 @@ impl BrokerBuilder {
         hub.set_rules(rules);
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let (entrances, served): (Vec<_>, Vec<_>) = opened.into_iter().map(Opened::into_entrance).unzip();
-        let (served, findings) = (served.into(), Mutex::default());
-        let shared = Arc::new(Shared { hub, arrivals, served, findings, start: Instant::now() });
+        let findings = (0..=hub.lobby()).map(|_| Mutex::default()).collect();
+        let shared = Shared {
+            hub,
+            arrivals,
+            served: served.into(),
+            findings,
+            cases: OnceLock::new(),
+            start: Instant::now(),
+        };
+        let shared = Arc::new(shared);
         let shards = make_shards(&shared, entrances).map_err(StartError::Shard)?;
         let mut ends = Vec::new();
         for shard in shards {

@@ -5,6 +5,7 @@ use std::io;
 use mqtt_session::Time;
 
 use super::connections::Place;
+use super::conversation::Conversation;
 use super::shard_loop::ShardLoop;
 use super::stream::{Closing, Spare, Stream};
 use crate::core::{Closed, ConnectionId, Counter, Output};
@@ -38,7 +39,23 @@ impl ShardLoop {
         }
         let stream = &mut connection.stream;
         match &mut connection.place {
-            Place::Lobby(_) | Place::Arriving => match stream.flush() {
+            Place::Lobby(stranger) => {
+                let written =
+                    match stranger.pending.as_mut().and_then(|pending| pending.conversation.as_deref_mut()) {
+                        Some(Conversation { output, .. }) if !output.is_empty() => {
+                            let written = write_all(stream, output, &mut self.spare);
+                            connection.writable = output.is_empty();
+                            written
+                        }
+                        _ => stream.flush().map(|()| 0),
+                    };
+                connection.writable &= !stream.wants_write();
+                match written {
+                    Ok(written) => self.core.counters().add(Counter::BytesSent, written as u64),
+                    Err(_) => self.drop_connection(now, id),
+                }
+            }
+            Place::Arriving => match stream.flush() {
                 Ok(()) => connection.writable = !stream.wants_write(),
                 Err(_) => self.drop_connection(now, id),
             },

@@ -3,12 +3,15 @@
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use bytes::Bytes;
+use mqtt_codec::Text;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::shard_loop::Shared;
-use crate::auth::{Attempt, Chain, Identity, Refused, Rejected};
+use crate::auth::{Attempt, AuthStep, Chain, Identity, Refused, Rejected};
 use crate::core::ConnectionId;
 
 /// Blocking work at once beside the hashing of passwords: looking up names, what authenticators of an embedding program do.
@@ -22,28 +25,65 @@ pub(super) struct Judges {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What was found out about a stranger.
+/// What was found out about a connection.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) id: ConnectionId,
-    pub(super) outcome: Result<Identity, Rejected>,
+    pub(super) ruling: Ruling,
+}
+
+/// What follows for the connection.
+#[derive(Debug)]
+pub(super) enum Ruling {
+    /// This is who it is, and by what the server proves itself.
+    Admitted(Identity, Option<Bytes>),
+    /// Enhanced authentication asks this of the client.
+    Asked(Bytes),
+    Rejected(Rejected),
 }
 
 /// A judgement that is awaited: dropping this drops it.
 #[derive(Debug)]
-pub(super) struct Awaited(#[expect(dead_code, reason = "dropping it is what counts")] oneshot::Sender<()>);
+pub(super) struct Awaited {
+    /// What the client says in enhanced authentication.
+    words: mpsc::Sender<Option<Bytes>>,
+    #[expect(dead_code, reason = "dropping it is what counts")]
+    gone: oneshot::Sender<()>,
+}
 
-struct Case {
-    chain: Arc<Chain>,
-    attempt: Box<Attempt>,
-    /// Ends when the stranger does.
+impl Awaited {
+    /// Passes on what the client has answered; false if nobody listens.
+    pub(super) fn say(&self, data: Option<Bytes>) -> bool {
+        self.words.try_send(data).is_ok()
+    }
+}
+
+/// What is to be judged.
+#[derive(Debug)]
+pub(super) struct Plea {
+    pub(super) id: ConnectionId,
+    /// Where the connection lives.
+    pub(super) shard: u16,
+    pub(super) chain: Arc<Chain>,
+    pub(super) attempt: Box<Attempt>,
+    /// The method of enhanced authentication, and its first data.
+    pub(super) enhanced: Option<(Text, Option<Bytes>)>,
+    /// How long it may take, if the connection itself has no deadline for that.
+    pub(super) timeout: Option<Duration>,
+}
+
+pub(super) struct Case {
+    plea: Plea,
+    words: mpsc::Receiver<Option<Bytes>>,
+    /// Ends when the connection does.
     gone: oneshot::Receiver<()>,
     answer: Answer,
 }
 
-/// Owes the lobby an answer: one that is dropped, since an authenticator has panicked, says that there is none.
+/// Owes a shard an answer: one that is dropped, since an authenticator has panicked, says that there is none.
 struct Answer {
     id: ConnectionId,
+    shard: u16,
     /// None once it is given.
     shared: Option<Arc<Shared>>,
 }
@@ -64,19 +104,26 @@ impl Judges {
         Ok(Self { cases: Some(cases), shared: Arc::clone(shared), thread: Some(thread) })
     }
 
-    /// Has a stranger judged; None if too many are.
-    pub(super) fn submit(
-        &self,
-        id: ConnectionId,
-        chain: Arc<Chain>,
-        attempt: Box<Attempt>,
-    ) -> Option<Awaited> {
-        let (sender, gone) = oneshot::channel();
-        let place = self.cases.as_ref()?.try_reserve().ok()?;
-        let answer = Answer { id, shared: Some(Arc::clone(&self.shared)) };
-        place.send(Case { chain, attempt, gone, answer });
-        Some(Awaited(sender))
+    /// Where others hand in, as long as this lives.
+    pub(super) fn entrance(&self) -> Option<mpsc::WeakSender<Case>> {
+        self.cases.as_ref().map(mpsc::Sender::downgrade)
     }
+
+    /// Has a stranger judged; None if too many are.
+    pub(super) fn submit(&self, plea: Plea) -> Option<Awaited> {
+        submit(self.cases.as_ref()?, &self.shared, plea)
+    }
+}
+
+/// Has a connection judged; None if too many are.
+pub(super) fn submit(cases: &mpsc::Sender<Case>, shared: &Arc<Shared>, plea: Plea) -> Option<Awaited> {
+    let place = cases.try_reserve().ok()?;
+    let (sender, gone) = oneshot::channel();
+    // whoever answers was asked before
+    let (words, heard) = mpsc::channel(1);
+    let answer = Answer { id: plea.id, shard: plea.shard, shared: Some(Arc::clone(shared)) };
+    place.send(Case { plea, words: heard, gone, answer });
+    Some(Awaited { words, gone: sender })
 }
 
 impl Drop for Judges {
@@ -99,30 +146,84 @@ fn run(runtime: &Runtime, mut cases: mpsc::Receiver<Case>) {
 
 impl Case {
     async fn judge(self) {
-        let Self { chain, attempt, gone, mut answer } = self;
-        tokio::select! {
+        let Self { plea: Plea { chain, attempt, enhanced, timeout, .. }, words, gone, mut answer } = self;
+        let judgement = async {
+            match enhanced {
+                None => match chain.judge(&attempt).await {
+                    Ok(identity) => Ruling::Admitted(identity, None),
+                    Err(rejected) => Ruling::Rejected(rejected),
+                },
+                Some((method, first)) => converse(&chain, &attempt, &method, first, words, &answer)
+                    .await
+                    .unwrap_or_else(Ruling::Rejected),
+            }
+        };
+        let late = async {
+            match timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ruling = tokio::select! {
             biased;
-            _ = gone => answer.shared = None,
-            outcome = chain.judge(&attempt) => answer.give(outcome),
+            _ = gone => None,
+            ruling = judgement => Some(ruling),
+            () = late => Some(Ruling::Rejected(Rejected { refused: Refused::NotAuthorized, by: None })),
+        };
+        match ruling {
+            Some(ruling) => answer.give(ruling),
+            None => answer.shared = None,
         }
     }
 }
 
+/// Enhanced authentication, step by step, until it is known what follows.
+async fn converse(
+    chain: &Chain,
+    attempt: &Attempt,
+    method: &str,
+    first: Option<Bytes>,
+    mut words: mpsc::Receiver<Option<Bytes>>,
+    answer: &Answer,
+) -> Result<Ruling, Rejected> {
+    let (judge, mut exchange) = chain.exchange(method, attempt)?;
+    let mut data = first;
+    loop {
+        match exchange.step(data.as_deref()).await {
+            AuthStep::Continue(challenge) => answer.tell(Ruling::Asked(challenge)),
+            AuthStep::Admit { identity, data } => {
+                judge.note_admitted();
+                return Ok(Ruling::Admitted(identity, data));
+            }
+            AuthStep::Refuse(refused) => return Err(judge.reject(refused)),
+        }
+        // the connection ends together with its words
+        data = words.recv().await.ok_or(Rejected { refused: Refused::Unavailable, by: None })?;
+    }
+}
+
 impl Answer {
-    fn give(&mut self, outcome: Result<Identity, Rejected>) {
-        let Some(shared) = self.shared.take() else { return };
-        let mut findings = shared.findings.lock().unwrap_or_else(PoisonError::into_inner);
-        findings.push(Finding { id: self.id, outcome });
+    /// The last word.
+    fn give(&mut self, ruling: Ruling) {
+        self.tell(ruling);
+        self.shared = None;
+    }
+
+    fn tell(&self, ruling: Ruling) {
+        let Some(shared) = &self.shared else { return };
+        let Some(findings) = shared.findings.get(usize::from(self.shard)) else { return };
+        let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+        findings.push(Finding { id: self.id, ruling });
         let is_first = findings.len() == 1;
         drop(findings);
         if is_first {
-            shared.hub.wake(shared.hub.lobby());
+            shared.hub.wake(self.shard);
         }
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.give(Err(Rejected { refused: Refused::Unavailable, by: None }));
+        self.tell(Ruling::Rejected(Rejected { refused: Refused::Unavailable, by: None }));
     }
 }

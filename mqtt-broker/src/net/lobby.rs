@@ -10,6 +10,7 @@ use mqtt_session::Time;
 use super::admission::Knock;
 use super::connections::Place;
 use super::shard_loop::{Arrival, ShardLoop};
+use crate::auth::{Attempt, Refused, Rejected};
 use crate::core::{Admission, ConnectionId, Counter, Departure, NewConnection, Output, Refusal, Verdict};
 
 impl ShardLoop {
@@ -18,7 +19,8 @@ impl ShardLoop {
         let Some(connection) = self.connections.get(id) else { return };
         let Some(stranger) = connection.stranger() else { return };
         if let Some(pending) = &mut stranger.pending {
-            return pending.keep(self.buffer.get(..len).unwrap_or_default());
+            pending.keep(self.buffer.get(..len).unwrap_or_default());
+            return self.hear(now, id);
         }
         let verdict = stranger.lobby.handle_bytes(self.buffer.get(..len).unwrap_or_default());
         // what lies behind CONNECT is counted where it is handled
@@ -67,12 +69,24 @@ impl ShardLoop {
         let stranger = self.connections.get(id).and_then(|known| known.stranger());
         match stranger.and_then(|stranger| stranger.served.chain()) {
             Some(chain) => self.hand_in(now, id, chain, knock),
-            None => self.send_home(now, id, knock, Admission::default()),
+            // [MQTT-4.12.0-1]
+            None if knock.connect.properties.authentication_method.is_some() => {
+                let rejected = Rejected { refused: Refused::Method, by: None };
+                self.reject(now, id, &knock.connect, &rejected);
+            }
+            None => self.send_home(now, id, knock, Admission::default(), None),
         }
     }
 
     /// A client: its connection goes to the shard where it lives.
-    pub(super) fn send_home(&mut self, now: Time, id: ConnectionId, knock: Knock, admission: Admission) {
+    pub(super) fn send_home(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        knock: Knock,
+        admission: Admission,
+        attempt: Option<Box<Attempt>>,
+    ) {
         let home = self.shared.hub.home(&knock.connect.client_id);
         self.depart(now, id, Departure::Accepted);
         let Some(mut connection) = self.connections.remove(id) else { return };
@@ -80,7 +94,7 @@ impl ShardLoop {
             tracing::warn!(%error, "connection lost on its way to another shard");
             return self.shared.hub.give_connection();
         }
-        let arrival = Arrival { stream: connection.stream, knock, admission };
+        let arrival = Arrival { stream: connection.stream, knock, admission, attempt };
         let Some(arrivals) = self.shared.arrivals.get(usize::from(home)) else { return };
         match arrivals.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(arrivals) => {
@@ -100,7 +114,8 @@ impl ShardLoop {
         if self.core.is_stopped() {
             return self.shared.hub.give_connection();
         }
-        let Arrival { stream, knock: Knock { connect, assigned, decoder, unread }, admission } = arrival;
+        let Arrival { stream, knock: Knock { connect, assigned, decoder, unread }, admission, attempt } =
+            arrival;
         let (id, token) = self.connections.insert(stream, Place::Arriving);
         let registered = self
             .connections
@@ -111,6 +126,9 @@ impl ShardLoop {
             return self.shared.hub.give_connection();
         }
         self.answer(id);
+        if let Some(attempt) = attempt {
+            self.renewals.insert(id, attempt);
+        }
         self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread, admission });
         if let Some(connection) = self.connections.get(id)
             && connection.stream.has_ended()
@@ -171,6 +189,7 @@ impl ShardLoop {
             self.count(Counter::ClientsRefused);
             self.depart(now, id, Departure::Gone);
         }
+        self.renewals.remove(id);
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.shared.hub.give_connection();
         // whoever sees that the client is gone finds its places free, and whoever sees the end finds it counted

@@ -1,19 +1,22 @@
 //! The event loop of one shard: a turn is one poll, all reads, the mail, then one write per connection.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use mqtt_session::Time;
+use tokio::sync::mpsc::WeakSender;
 
 use super::admission::Knock;
 use super::connections::{Connections, Deadlines, FIRST_TOKEN};
 use super::door::Door;
-use super::judges::{Finding, Judges};
+use super::judges::{Case, Finding, Judges};
 use super::listen::{Entrance, Renewable};
+use super::renewal::Renewals;
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
+use crate::auth::Attempt;
 use crate::core::{Admission, ConnectionId, Counter, Hub, Notice, ShardCore};
 
 /// Events taken from one poll.
@@ -30,6 +33,8 @@ pub(super) struct Arrival {
     pub(super) stream: Stream,
     pub(super) knock: Knock,
     pub(super) admission: Admission,
+    /// What is known of a client that may authenticate anew.
+    pub(super) attempt: Option<Box<Attempt>>,
 }
 
 /// What the threads of a broker share besides the hub.
@@ -39,8 +44,10 @@ pub(super) struct Shared {
     pub(super) arrivals: Box<[Mutex<Option<Vec<Arrival>>>]>,
     /// What the connections of each listener have in common.
     pub(super) served: Box<[Renewable]>,
-    /// What was found out about strangers, for the lobby.
-    pub(super) findings: Mutex<Vec<Finding>>,
+    /// What was found out about connections of each shard, the lobby's among them.
+    pub(super) findings: Box<[Mutex<Vec<Finding>>]>,
+    /// Where clients are judged that authenticate anew, once the lobby has somebody judged.
+    pub(super) cases: OnceLock<WeakSender<Case>>,
     pub(super) start: Instant,
 }
 
@@ -55,6 +62,8 @@ pub(super) struct ShardLoop {
     pub(super) door: Door,
     /// Where strangers are judged, once the first has to be.
     pub(super) judges: Option<Judges>,
+    /// Clients that may authenticate anew.
+    pub(super) renewals: Renewals,
     /// When connections that are being closed are closed at the latest.
     pub(super) linger_deadlines: Deadlines,
     /// Clients with bytes to read that this turn did not read.
@@ -87,6 +96,7 @@ impl ShardLoop {
             connections: Connections::default(),
             door: Door::default(),
             judges: None,
+            renewals: Renewals::default(),
             linger_deadlines: Deadlines::default(),
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
@@ -131,6 +141,7 @@ impl ShardLoop {
         self.core.handle_timeout(now);
         self.receive_findings(now);
         self.serve_strangers(now);
+        self.renew(now);
         self.core.end_turn(now);
         self.settle(now);
         self.flush(now);

@@ -13,6 +13,7 @@ mod clean_start;
 mod connack;
 mod connect;
 mod disconnect;
+mod enhanced;
 mod guide;
 mod keep_alive;
 mod limits;

@@ -3,6 +3,7 @@
 pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod judge;
+pub(crate) mod riddle;
 pub(crate) mod virtual_time;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;
