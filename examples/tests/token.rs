@@ -1,6 +1,5 @@
 //! Our client with our broker, by tokens.
 
-#[allow(dead_code, reason = "for tests of transports as well")]
 mod support;
 
 use std::fs;
