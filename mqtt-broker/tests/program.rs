@@ -391,10 +391,37 @@ fn users_of_a_password_file_are_let_in_and_nobody_else() {
 }
 
 #[test]
-fn passwd_changes_nothing_unless_it_is_right() {
-    let path = absent("careful.passwd");
+fn users_of_a_password_file_change_with_sighup_and_connections_stay() {
+    let path = absent("changing.passwd");
     let users = path.to_str().expect("a path of text");
-    assert_eq!(told(&["passwd", users, "ann"], "pw").0, Some(0));
+    assert_eq!(told(&["passwd", users, "ann"], "first").0, Some(0));
+    let mut program = Program::serving(&["--listen", "tcp://127.0.0.1:0", "--password-file", users]);
+    let answer = |program: &Program, user, password| {
+        let mut stream = program.connect(&connect_as(user, password));
+        (packet(&mut stream)[3], stream)
+    };
+    let (accepted, mut before) = answer(&program, "ann", "first");
+    assert_eq!(accepted, 0);
+    assert_eq!(told(&["passwd", users, "ann"], "second").0, Some(0));
+    // not before it is told
+    assert_eq!(answer(&program, "eve", "second").0, 4);
+    before.write_all(&[0xC0, 0]).expect("sent");
+    program.signal(Signal::HUP);
+    assert!(program.read_line().starts_with("Reloaded the configuration and its files"));
+    before.write_all(&[0xC0, 0]).expect("sent");
+    assert_eq!([packet(&mut before), packet(&mut before)], [[0xD0, 0], [0xD0, 0]]);
+    assert_eq!(answer(&program, "ann", "first").0, 4);
+    assert_eq!(answer(&program, "ann", "second").0, 0);
+}
+
+#[test]
+fn passwd_changes_nothing_unless_it_is_right() {
+    absent("careful.passwd.new");
+    let path = absent("careful.passwd");
+    assert_eq!(told(&["passwd", path.to_str().expect("a path of text"), "ann"], "pw").0, Some(0));
+    // as errors name it
+    let path = fs::canonicalize(path).expect("a file");
+    let users = path.to_str().expect("a path of text");
     let before = fs::read(&path).expect("a file");
     let busy = format!("{users}.new");
     fs::write(&busy, "").expect("a file");

@@ -116,6 +116,10 @@ Try it, each line in a terminal of its own:
 Open it to the network, where everybody who reaches it may then read and write:
   mqtt-broker --listen tcp://0.0.0.0:1883 --allow-anonymous
 
+Open it to users with passwords, which the first line asks for; over a network add TLS:
+  mqtt-broker passwd users ann
+  mqtt-broker --listen tcp://0.0.0.0:1883 --password-file users
+
 Several addresses, among them a port that the system chooses:
   mqtt-broker --listen tcp://127.0.0.1:1883 --listen 'tcp://[::1]:0'
 
@@ -127,7 +131,7 @@ Which rule decides whether a client may publish to a topic:
   mqtt-broker acl explain --config mqtt-broker.toml --user ann --client c1 --topic a/b --action publish
 
 Exit codes:
-  0    stopped by Ctrl-C or SIGTERM, or has answered check, --print-config, --help or --version
+  0    stopped by Ctrl-C or SIGTERM, or has answered check, passwd, --print-config, --help or --version
   1    the system refused something, for example a port in use; acl explain: denied
   2    a wrong option or configuration
   130  stopped at once by a second Ctrl-C";
