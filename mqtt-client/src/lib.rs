@@ -96,7 +96,7 @@
 //! # Enhanced authentication
 //!
 //! With 5.0, [`ConnectOptions::authentication`] takes a method that speaks in several steps and may judge the server as
-//! well; [`Authentication`] is for one of your own. Nothing is sent to a server, and nothing taken from it, before the
+//! well: `Scram` for SCRAM-SHA-256, or any [`Authentication`] of your own. Nothing is sent to a server, and nothing taken from it, before the
 //! method trusts it. [`Client::reauthenticate`] does it again on the same connection, for what expires.
 //!
 //! # Features
@@ -108,6 +108,7 @@
 //! | `aws-lc-rs` | | `tls` with that of aws-lc-rs; with both, this one is taken |
 //! | `websocket` | yes | `ws://`, and with `tls` `wss://` |
 //! | `proxy` | | `ConnectOptions::proxy`: SOCKS5 and HTTP CONNECT |
+//! | `scram` | | `Scram`: SCRAM-SHA-256 |
 //!
 //! With `tls` alone, or before either of the two, the provider of cryptography that the application has installed in
 //! rustls as the default of the process is taken. An address whose feature is missing is refused with its name.
@@ -177,6 +178,8 @@ mod will;
 
 pub use address::{AddressError, Transport};
 pub use authentication::Authentication;
+#[cfg(feature = "scram")]
+pub use authentication::scram::{Scram, ScramError};
 pub use client::{Client, Closed, connect};
 pub use command::Left;
 pub use connection::{Connection, Dial};

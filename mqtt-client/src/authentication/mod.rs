@@ -2,6 +2,9 @@
 //!
 //! The session knows whose turn it is, `core/authentication.rs` brings the two together.
 
+#[cfg(feature = "scram")]
+pub(crate) mod scram;
+
 use std::error::Error;
 use std::fmt;
 use std::future::Future;

@@ -7,3 +7,5 @@ mod common;
 mod again;
 mod connecting;
 mod puzzle;
+#[cfg(feature = "scram")]
+mod scram;
