@@ -110,7 +110,7 @@ impl Broker {
         self.directory.join(AUTHORITY)
     }
 
-    fn start_with(command: fn(u16, &Path) -> Command) -> Self {
+    pub(crate) fn start_with(command: fn(u16, &Path) -> Command) -> Self {
         (0..PORTS_TRIED)
             .find_map(|_| Self::try_start(command))
             .unwrap_or_else(|| panic!("the broker ended {PORTS_TRIED} times before it accepted connections"))
@@ -237,7 +237,7 @@ fn mosquitto_websockets() -> String {
     format!("protocol websockets\nlistener {} 127.0.0.1\n", free_port())
 }
 
-fn mosquitto_with(port: u16, directory: &Path, more: &str) -> Command {
+pub(crate) fn mosquitto_with(port: u16, directory: &Path, more: &str) -> Command {
     let file = directory.join("mosquitto.conf");
     fs::write(&file, format!("listener {port} 127.0.0.1\n{more}{MOSQUITTO_SETTINGS}"))
         .expect("the directory of the broker is writable");

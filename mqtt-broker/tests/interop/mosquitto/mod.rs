@@ -2,6 +2,7 @@
 
 mod delivery;
 mod guide;
+mod permission;
 mod properties;
 mod retained;
 mod session;
