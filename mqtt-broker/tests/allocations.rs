@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use mqtt_broker::config::Config;
+use mqtt_broker::core::access::parse_mosquitto;
 use mqtt_broker::core::{Admission, ConnectionId, Hub, Lobby, NewConnection, ShardCore, Slot, Verdict};
 use mqtt_session::Time;
 
@@ -105,6 +106,31 @@ fn a_qos_0_message_to_many_subscribers_allocates_nothing() {
         turn(&mut core)
     };
     assert_eq!(round(), 26 * publish.len());
+    let cost = measure(|| {
+        for _ in 0..10 {
+            round();
+        }
+    });
+    assert_eq!(cost.count_total, 0, "{cost:?}");
+}
+
+#[test]
+fn a_qos_0_message_that_rules_are_asked_about_allocates_nothing() {
+    let mut core = shard();
+    let rules = "pattern write a/+\npattern read %c/#\npattern read +/b\n";
+    core.hub().set_rules(parse_mosquitto("acl", rules).expect("rules"));
+    let (publisher, subscriber) = (connect(&mut core, b'p'), connect(&mut core, b's'));
+    // a filter that is wider than what is allowed, so that each message is looked at
+    core.handle_bytes(Time::ZERO, subscriber, b"\x82\x06\x00\x01\x00\x01#\x00");
+    turn(&mut core);
+    let publish = b"\x30\x0a\x00\x03a/bhello";
+    let mut round = || {
+        core.handle_bytes(Time::ZERO, publisher, publish);
+        // not allowed to anybody
+        core.handle_bytes(Time::ZERO, publisher, b"\x30\x0a\x00\x03$/xhello");
+        turn(&mut core)
+    };
+    assert_eq!(round(), publish.len());
     let cost = measure(|| {
         for _ in 0..10 {
             round();

@@ -458,3 +458,36 @@ fn a_password_file_that_is_wrong_is_refused_with_its_line() {
     assert_eq!(told(&["passwd", users, "ann"], "secret").0, Some(0));
     assert_eq!(run(&["check", "--password-file", users]).0, Some(0));
 }
+
+#[test]
+fn acl_explain_names_the_rule_and_says_by_its_exit_code_whether_it_allows() {
+    let acl = file("explain.acl", "topic read public/#\nuser ann\ntopic deny ann/secret\ntopic ann/#\n");
+    let acl = acl.to_str().expect("a path of text");
+    let ask = |more: &[&str]| run(&[&["acl", "explain", "--acl", acl][..], more].concat());
+    let ann = ["--user", "ann", "--client", "c", "--action", "publish", "--topic"];
+    let (code, told, _) = ask(&[&ann[..], &["ann/a"]].concat());
+    assert_eq!((code, told.trim_end()), (Some(0), &*format!("allowed by {acl}:4: topic ann/#")));
+    let (code, told, _) = ask(&[&ann[..], &["ann/secret"]].concat());
+    assert_eq!((code, told.trim_end()), (Some(1), &*format!("denied by {acl}:3: topic deny ann/secret")));
+    assert_eq!(ask(&["--action", "publish", "--topic", "a/#"]).0, Some(2));
+    assert_eq!(ask(&["--action", "read", "--topic", "a"]).0, Some(2));
+    let inline = file("explain.toml", "[[acl.rule]]\ndeny = \"all\"\ntopics = [\"a\"]\n");
+    let inline = inline.to_str().expect("a path of text");
+    let (code, told, _) =
+        run(&["acl", "explain", "--config", inline, "--action", "subscribe", "--topic", "a"]);
+    let sentence = format!("denied by {inline}:1: deny publish, subscribe, retain on a for everyone");
+    assert_eq!((code, told.trim_end()), (Some(1), &*sentence));
+}
+
+#[test]
+fn rules_that_are_wrong_are_refused_with_their_line() {
+    let acl = file("wrong.acl", "topic read a\ntopic reads b\n");
+    let acl = acl.to_str().expect("a path of text");
+    let config = file("wrong-acl.toml", &format!("[auth]\nacl_file = \"{acl}\"\n"));
+    let sentence = refused(&["check", "--config", config.to_str().expect("a path of text")], 2);
+    assert!(sentence.starts_with(&format!("{acl}, line 2: \"reads\" is no access: ")), "{sentence}");
+    let both = format!("[auth]\nacl_file = \"{acl}\"\n[[acl.rule]]\nallow = \"all\"\ntopics = [\"a\"]\n");
+    let both = file("both-acl.toml", &both);
+    let sentence = refused(&["check", "--config", both.to_str().expect("a path of text")], 2);
+    assert!(sentence.starts_with("rules stand in [[acl.rule]] and in the file"), "{sentence}");
+}
