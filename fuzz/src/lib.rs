@@ -3,6 +3,7 @@
 //! `cargo +nightly fuzz run decode` runs one for as long as it is let; `cargo test` in this directory runs all of
 //! them on stable, over the corpus and a few thousand random inputs. What each target can find is in `README.md`.
 
+mod acl;
 mod aliases;
 mod connection;
 mod decode;
@@ -16,6 +17,7 @@ mod topic;
 mod websocket;
 mod wild;
 
+pub use acl::acl;
 pub use aliases::aliases;
 pub use decode::decode;
 pub use differential::{CLASSES, differential};

@@ -5,7 +5,8 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 10] = [
+const TARGETS: [(&str, Body); 11] = [
+    ("acl", mqtt_fuzz::acl),
     ("aliases", mqtt_fuzz::aliases),
     ("decode", mqtt_fuzz::decode),
     ("differential", mqtt_fuzz::differential),
