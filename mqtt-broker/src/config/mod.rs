@@ -88,6 +88,9 @@ impl Config {
 
     /// The same for a program that has authenticators of these names.
     pub(crate) fn check_with(&self, authenticators: &[&str]) -> Result<(), ConfigError> {
+        if self.listeners.len() > Self::LISTENERS {
+            return Err(ConfigError::Listeners { count: self.listeners.len() });
+        }
         for listener in &self.listeners {
             if let Some(misfit) = listener.misfit() {
                 return Err(ConfigError::Listener { address: listener.address.clone(), misfit });
@@ -111,6 +114,9 @@ impl Config {
 }
 
 impl Config {
+    /// The most listeners of a broker.
+    pub const LISTENERS: usize = 1_000;
+
     /// Whether clients of a listener that claim nothing may connect.
     pub(crate) fn allows_anonymous(&self, listener: &Listener) -> bool {
         listener.allow_anonymous.unwrap_or(self.auth.allow_anonymous)
@@ -228,6 +234,12 @@ pub enum ConfigError {
         /// The limit.
         name: &'static str,
     },
+    /// More listeners than there are places in an event loop.
+    #[error("{count} listeners are too many: a broker has {} at most", Config::LISTENERS)]
+    Listeners {
+        /// How many were given.
+        count: usize,
+    },
     /// A size that MQTT does not know.
     #[error(
         "session.maximum_packet_size (--max-packet-size) is {size}, but has to lie between 1 and {}",
@@ -299,6 +311,15 @@ impl Default for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_has_so_many_listeners_and_no_more() {
+        let any: Listener = "tcp://127.0.0.1:0".parse().expect("a URL");
+        let mut config = Config { listeners: vec![any.clone(); Config::LISTENERS], ..Config::default() };
+        assert_eq!(config.check(), Ok(()));
+        config.listeners.push(any);
+        assert_eq!(config.check(), Err(ConfigError::Listeners { count: Config::LISTENERS + 1 }));
+    }
 
     #[test]
     fn a_limit_that_would_let_nobody_in_is_refused_by_its_name() {

@@ -8,10 +8,12 @@ use mqtt_session::Time;
 use super::admission::Pending;
 use super::listen::Served;
 use super::stream::Stream;
+use crate::config::Config;
 use crate::core::{ConnectionId, Lobby, Output, Slot, Visit};
 
 /// Tokens below this are listeners and the waker.
 pub(super) const FIRST_TOKEN: usize = 1 << 10;
+const _: () = assert!(Config::LISTENERS < FIRST_TOKEN, "each listener needs a token");
 
 /// One connection.
 #[derive(Debug)]

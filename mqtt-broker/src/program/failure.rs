@@ -97,6 +97,9 @@ fn advice_for_file(address: &Address, error: &io::Error) -> String {
         io::ErrorKind::NotFound => {
             format!("{address} cannot be made: there is no such directory, make it or use another path")
         }
+        io::ErrorKind::InvalidInput => {
+            format!("{address} cannot be made: the path of a socket has 90 bytes at most, use a shorter one")
+        }
         io::ErrorKind::PermissionDenied => {
             format!("you have no permission to make {address}: use a path in a directory of yours")
         }
@@ -169,6 +172,11 @@ mod tests {
                 "unix:///run/mqtt.sock",
                 io::ErrorKind::AddrInUse,
                 "unix:///run/mqtt.sock is in use by another program: stop that, or use another path",
+            ),
+            (
+                "unix:///run/long.sock",
+                io::ErrorKind::InvalidInput,
+                "unix:///run/long.sock cannot be made: the path of a socket has 90 bytes at most, use a shorter one",
             ),
             (
                 "unix:///run/no/mqtt.sock",

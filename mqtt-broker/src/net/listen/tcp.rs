@@ -11,7 +11,9 @@ use crate::config::TcpSettings;
 /// Opens a listening socket. What is set on it, accepted sockets inherit.
 pub(super) fn bind(address: SocketAddr, settings: &TcpSettings) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // a restart must not wait for connections of the run before
+    // a restart must not wait for connections of the run before; on Windows it need not, and there two programs could
+    // share the port
+    #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(settings.no_delay)?;
     if !settings.keep_alive.is_zero() {
