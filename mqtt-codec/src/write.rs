@@ -188,6 +188,27 @@ pub(crate) fn fixed_header(sink: &mut impl Sink, packet_type: PacketType, flags:
     }
 }
 
+/// Writes the fixed header, and the length of the string behind it, in one piece: each piece costs a look at the room.
+#[inline(always)]
+pub(crate) fn fixed_header_and_len(
+    sink: &mut impl Sink,
+    packet_type: PacketType,
+    flags: u8,
+    remaining: usize,
+    len: usize,
+) {
+    let first = (packet_type as u8) << 4 | flags;
+    let [high, low] = (len as u16).to_be_bytes();
+    match remaining {
+        0..0x80 => sink.put(&[first, remaining as u8, high, low]),
+        0x80..0x4000 => sink.put(&[first, remaining as u8 | 0x80, (remaining >> 7) as u8, high, low]),
+        _ => {
+            fixed_header(sink, packet_type, flags, remaining);
+            sink.put(&[high, low]);
+        }
+    }
+}
+
 /// Bytes that a variable byte integer takes.
 pub(crate) const fn varint_len(value: usize) -> usize {
     match value {

@@ -36,6 +36,7 @@ impl Message {
     }
 
     /// The message, borrowed.
+    #[inline]
     pub fn view(&self) -> MessageRef<'_> {
         MessageRef {
             topic: self.topic.view(),

@@ -14,7 +14,7 @@ use crate::read::{self, Fault, fault};
 use crate::types::{PacketId, QoS, Seconds, SubscriptionId};
 use crate::value::Value;
 use crate::version::{Role, Version};
-use crate::write::{self, Layout, MAX_REMAINING_LENGTH, Sink, fixed_header, varint_len};
+use crate::write::{self, Layout, MAX_REMAINING_LENGTH, Sink, fixed_header_and_len, varint_len};
 
 /// QoS, Packet Identifier and DUP of a PUBLISH: no identifier and no DUP at QoS 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +98,7 @@ impl Publish {
     }
 
     /// The packet, borrowed.
+    #[inline]
     pub fn view(&self) -> PublishRef<'_> {
         PublishRef {
             message: self.message.view(),
@@ -162,9 +163,13 @@ impl<'a> PublishRef<'a> {
     ///
     /// # Errors
     /// Those of [`PacketRef::encode`](super::PacketRef::encode).
-    #[inline]
+    // a view that is made for this alone need not be made
+    #[inline(always)]
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
-        Layout::encode(self, version, sink)
+        let remaining = self.remaining_length(version)?;
+        self.start(version, remaining, sink);
+        sink.put(self.message.payload);
+        Ok(())
     }
 
     /// Appends the packet without its payload, whose length it counts: the payload follows from elsewhere. For one that
@@ -174,8 +179,7 @@ impl<'a> PublishRef<'a> {
     /// Those of [`PublishRef::encode`], which counts the payload as well.
     pub fn encode_head(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         let remaining = self.remaining_length(version)?;
-        fixed_header(sink, PacketType::Publish, self.flags(), remaining);
-        self.head(version, sink);
+        self.start(version, remaining, sink);
         Ok(())
     }
 
@@ -219,8 +223,7 @@ impl<'a> PublishRef<'a> {
         if remaining > MAX_REMAINING_LENGTH {
             return Err(EncodeError::PacketTooLarge);
         }
-        fixed_header(sink, PacketType::Publish, self.flags(), remaining);
-        self.head(version, sink);
+        self.start(version, remaining, sink);
         Ok(())
     }
 
@@ -241,14 +244,27 @@ impl<'a> PublishRef<'a> {
         Some(1 + varint_len(remaining) + 2 + self.message.topic.as_str().len())
     }
 
+    /// What was checked, up to the payload.
     #[inline(always)]
-    fn head(&self, version: Version, sink: &mut impl Sink) {
-        write::binary(sink, Field::Topic, self.message.topic.as_str().as_bytes());
-        if let Some(id) = self.delivery.id() {
-            write::u16(sink, id.get());
+    fn start(&self, version: Version, remaining: usize, sink: &mut impl Sink) {
+        let topic = self.message.topic.as_str().as_bytes();
+        fixed_header_and_len(sink, PacketType::Publish, self.flags(), remaining, topic.len());
+        sink.put(topic);
+        self.behind_topic(version, sink);
+    }
+
+    #[inline(always)]
+    fn behind_topic(&self, version: Version, sink: &mut impl Sink) {
+        let (id, properties) = (self.delivery.id(), Properties(self));
+        match id.map(|id| id.get().to_be_bytes()) {
+            Some([high, low]) if version.is_v5() && properties.is_empty() => {
+                return sink.put(&[high, low, 0]);
+            }
+            Some(id) => sink.put(&id),
+            None => {}
         }
         if version.is_v5() {
-            Properties(self).write_block(sink);
+            properties.write_block(sink);
         }
     }
 }
@@ -268,7 +284,8 @@ impl Layout for PublishRef<'_> {
         if self.message.topic.is_aliased() && (self.alias.is_none() || !version.is_v5()) {
             sink.refuse(EncodeError::Empty(Field::Topic));
         }
-        self.head(version, sink);
+        write::binary(sink, Field::Topic, self.message.topic.as_str().as_bytes());
+        self.behind_topic(version, sink);
         sink.put(self.message.payload);
     }
 }
