@@ -122,6 +122,7 @@ impl Refused {
     }
 
     /// What DISCONNECT says to a client that authenticates anew.
+    #[cfg(feature = "net")]
     pub(crate) const fn disconnect_code(self) -> ReasonCode {
         match self {
             Self::Credentials | Self::NotAuthorized => ReasonCode::NotAuthorized,
