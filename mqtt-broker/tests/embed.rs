@@ -15,11 +15,11 @@ fn message(topic: &str, payload: &str) -> Message {
 
 fn subscribe(broker: &Running, filter: &str, qos: QoS, capacity: usize) -> Subscriber {
     let filter = TopicFilter::new(filter).unwrap();
-    broker.runtime.block_on(broker.handle.subscribe(filter, qos, capacity))
+    broker.wait_for(broker.handle.subscribe(filter, qos, capacity))
 }
 
 fn next(broker: &Running, subscriber: &mut Subscriber) -> Option<(String, QoS, bool)> {
-    let received = broker.runtime.block_on(subscriber.recv())?;
+    let received = broker.wait_for(subscriber.recv())?;
     let LocalMessage { message, qos, retain } = received;
     Some((String::from_utf8(message.payload.to_vec()).unwrap(), qos, retain))
 }

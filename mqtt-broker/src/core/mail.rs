@@ -87,10 +87,15 @@ struct Waiting {
 }
 
 impl Mailbox {
-    /// Says how to wake the shard when its mailbox is no longer empty.
+    /// Says how to wake the shard when its mailbox is no longer empty, and wakes it if that is so already: mail that came
+    /// earlier could wake nobody, and what comes after it does not.
     pub(super) fn set_wake(&self, wake: Box<dyn Fn() + Send + Sync>) {
         // a shard is given its thread once; a second waker would be one for the same thread
         let _ = self.wake.set(wake);
+        let is_empty = self.lock().mail.is_empty();
+        if !is_empty {
+            self.wake();
+        }
     }
 
     /// Puts all of `mail` in, and wakes the shard if it had none. A shard that has ended gets nothing.
@@ -140,5 +145,27 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_shard_is_woken_once_for_mail_that_came_before_it_could_be_woken() {
+        let mailbox = Mailbox::default();
+        mailbox.post(&mut vec![Mail::Reload]);
+        let woken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&woken);
+        mailbox.set_wake(Box::new(move || drop(count.fetch_add(1, Ordering::Relaxed))));
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        mailbox.post(&mut vec![Mail::Reload]);
+        assert_eq!(woken.load(Ordering::Relaxed), 1, "it has not looked yet");
+        assert_eq!(mailbox.take(Vec::new()).0.len(), 2);
+        mailbox.post(&mut vec![Mail::Reload]);
+        assert_eq!(woken.load(Ordering::Relaxed), 2);
     }
 }

@@ -41,13 +41,21 @@ pub(crate) fn start(shards: u16, change: impl FnOnce(&mut Config)) -> Running {
 }
 
 impl Running {
+    /// What comes of `future`, which is over within the time of a test.
+    pub(crate) fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
+        let limited = async { tokio::time::timeout(HUNG, future).await };
+        self.runtime.block_on(limited).expect("the broker answers in time")
+    }
+
     pub(crate) fn connect(&self, connect: Connect) -> Peer {
         Peer::connect(self.address, connect)
     }
 
     /// Stops the broker; returns when its threads have ended.
     pub(crate) fn shut_down(self) {
-        self.runtime.block_on(self.handle.shutdown());
+        let Self { handle, runtime, .. } = self;
+        let limited = async { tokio::time::timeout(HUNG, handle.shutdown()).await };
+        runtime.block_on(limited).expect("the broker stops in time");
     }
 
     /// Turns of the event loops while `probe` pings `times` times: what the broker does besides is far more if
