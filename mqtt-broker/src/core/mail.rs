@@ -160,7 +160,9 @@ mod tests {
         mailbox.post(&mut vec![Mail::Reload]);
         let woken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&woken);
-        mailbox.set_wake(Box::new(move || drop(count.fetch_add(1, Ordering::Relaxed))));
+        mailbox.set_wake(Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
         assert_eq!(woken.load(Ordering::Relaxed), 1);
         mailbox.post(&mut vec![Mail::Reload]);
         assert_eq!(woken.load(Ordering::Relaxed), 1, "it has not looked yet");
