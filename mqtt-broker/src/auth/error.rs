@@ -10,6 +10,8 @@ use super::HttpError;
 use super::JwtError;
 #[cfg(feature = "net")]
 use super::password::PasswordFileError;
+#[cfg(feature = "scram")]
+use super::scram::ScramFileError;
 
 /// Why clients cannot be judged as the configuration says.
 #[derive(Debug, Error)]
@@ -31,4 +33,8 @@ pub enum AuthError {
     #[cfg(feature = "net")]
     #[error(transparent)]
     Passwords(#[from] PasswordFileError),
+    /// The table `[auth.scram]`.
+    #[cfg(feature = "scram")]
+    #[error("auth.scram: {0}")]
+    Scram(#[from] ScramFileError),
 }

@@ -27,6 +27,8 @@ mod jwt;
 #[cfg(feature = "net")]
 pub mod password;
 mod permissions;
+#[cfg(feature = "scram")]
+pub mod scram;
 
 use std::fmt::Debug;
 use std::pin::Pin;

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CertificateSettings, ConfigError, GuessLimits, HttpSettings, JwtSettings};
+use super::{CertificateSettings, ConfigError, GuessLimits, HttpSettings, JwtSettings, ScramSettings};
 
 /// How clients are told from each other. A listener may say otherwise for its own clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +27,15 @@ pub struct AuthSettings {
     /// Whether a session belongs to the user who began it: nobody else can go on with it, or end it, by connecting with its
     /// client identifier. Default true. A session that an anonymous client began is anybody's.
     pub sessions_have_owners: bool,
-    /// In which order evidence is looked at, of the kinds that are set. Default certificate, JWT, password file, HTTP: what
+    /// In which order evidence is looked at, of the kinds that are set. Default certificate, JWT, SCRAM, password file, HTTP: what
     /// says most of who a client is comes first, and who has to be asked last.
     pub order: Vec<String>,
     /// Certificates of clients. Default: they let clients in, and say nobody's name.
     pub certificate: Option<CertificateSettings>,
     /// Passwords that are tokens. Default: none are.
     pub jwt: Option<JwtSettings>,
+    /// Passwords that are proved and not shown. Default: none are.
+    pub scram: Option<ScramSettings>,
     /// A server that is asked. Default: none is.
     pub http: Option<HttpSettings>,
     /// Rules of permission, in TOML or as mosquitto's `acl_file` has them. Default: none; the rules are those of
@@ -54,6 +56,7 @@ impl Default for AuthSettings {
             order: Self::KINDS.map(str::to_owned).to_vec(),
             certificate: None,
             jwt: None,
+            scram: None,
             http: None,
             acl_file: None,
         }
@@ -61,7 +64,7 @@ impl Default for AuthSettings {
 }
 
 impl AuthSettings {
-    const KINDS: [&'static str; 4] = ["certificate", "jwt", "password_file", "http"];
+    const KINDS: [&'static str; 5] = ["certificate", "jwt", "scram", "password_file", "http"];
 
     /// Names of what judges clients, in the order in which they are asked.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
@@ -73,6 +76,7 @@ impl AuthSettings {
         match kind {
             "certificate" => self.certificate.is_some(),
             "jwt" => self.jwt.is_some(),
+            "scram" => self.scram.is_some(),
             "password_file" => self.password_file.is_some(),
             "http" => self.http.is_some(),
             _ => false,
@@ -102,6 +106,9 @@ impl AuthSettings {
         if self.jwt.as_ref().is_some_and(|jwt| jwt.token_size == 0) {
             return Some("auth.jwt.token_size");
         }
+        if self.scram.as_ref().is_some_and(|scram| scram.message_size == 0) {
+            return Some("auth.scram.message_size");
+        }
         let http = self.http.as_ref()?;
         let needed =
             [("auth.http.timeout", http.timeout.is_zero()), ("auth.http.answer_size", http.answer_size == 0)];
@@ -114,6 +121,8 @@ impl AuthSettings {
         "certificate",
         #[cfg(feature = "jwt")]
         "jwt",
+        #[cfg(feature = "scram")]
+        "scram",
         "password_file",
         #[cfg(feature = "http-auth")]
         "http",

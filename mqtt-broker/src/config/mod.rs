@@ -26,7 +26,7 @@ use thiserror::Error;
 pub use acl::{AclError, parse_acl};
 pub use acl::{AclSettings, RefusedPublish};
 pub use auth::AuthSettings;
-pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings};
+pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings, ScramSettings};
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use guesses::GuessLimits;
@@ -216,7 +216,7 @@ pub enum ConfigError {
     /// An order of what there is not, or of something twice.
     #[error(
         "auth.order names \"{name}\", which is no kind of evidence or stands there twice: certificate, jwt, \
-         password_file and http are"
+         scram, password_file and http are"
     )]
     Order {
         /// What is named.

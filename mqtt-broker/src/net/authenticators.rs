@@ -10,6 +10,8 @@ use crate::auth::Http;
 #[cfg(feature = "jwt")]
 use crate::auth::Jwt;
 use crate::auth::password::PasswordFile;
+#[cfg(feature = "scram")]
+use crate::auth::scram::Scram;
 use crate::auth::{AuthError, Authenticator, Judge};
 use crate::config::{AuthSettings, Config, ConfigError};
 
@@ -58,6 +60,11 @@ fn made(kind: &str, settings: &AuthSettings) -> Result<Option<Arc<dyn Authentica
         "certificate" => made_by(settings.certificate.as_ref(), Certificate::new),
         #[cfg(feature = "jwt")]
         "jwt" => made_by(settings.jwt.as_ref(), Jwt::new),
+        #[cfg(feature = "scram")]
+        Scram::NAME => match &settings.scram {
+            Some(scram) => Ok(Some(Arc::new(Scram::new(scram, &settings.guesses)?))),
+            None => Ok(None),
+        },
         #[cfg(feature = "http-auth")]
         "http" => made_by(settings.http.as_ref(), Http::new),
         _ => Ok(None),

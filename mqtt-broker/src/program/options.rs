@@ -48,8 +48,8 @@ pub(crate) enum Command {
 
     /// Add a user to a password file, or give one another password; asks for it twice.
     ///
-    /// Where standard input is no terminal, the password is its first line. Passwords are hashed with argon2id. A broker that
-    /// runs reads the file again at SIGHUP.
+    /// Where standard input is no terminal, the password is its first line. Passwords are hashed with argon2id, or kept in
+    /// the form of SCRAM-SHA-256 with --scram. A broker that runs reads the file again at SIGHUP.
     Passwd(Passwd),
 }
 

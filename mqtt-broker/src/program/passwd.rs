@@ -1,4 +1,4 @@
-//! `mqtt-broker passwd`: users and their passwords in a file.
+//! `mqtt-broker passwd`: users and what is kept of their passwords, in a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mqtt_broker::auth::password::{LineError, UserNameError, Users};
+#[cfg(feature = "scram")]
+use mqtt_broker::auth::scram;
 use thiserror::Error;
 
 /// The longest password of a CONNECT.
@@ -15,7 +17,7 @@ const LONGEST: usize = u16::MAX as usize;
 /// What is to be changed.
 #[derive(Debug, Args)]
 pub(crate) struct Passwd {
-    /// The password file, which auth.password_file or --password-file names; it is made if there is none.
+    /// The file, which auth.password_file or --password-file names, or auth.scram.file; it is made if there is none.
     file: PathBuf,
 
     /// The user who is added or gets another password.
@@ -24,6 +26,32 @@ pub(crate) struct Passwd {
     /// Remove the user.
     #[arg(long)]
     delete: bool,
+
+    #[cfg(feature = "scram")]
+    #[command(flatten)]
+    scram: ScramOptions,
+}
+
+/// What is kept for clients that prove that they know the password.
+#[cfg(feature = "scram")]
+#[derive(Debug, Args)]
+struct ScramOptions {
+    /// Keep what SCRAM-SHA-256 needs, for a file that auth.scram.file names.
+    #[arg(long)]
+    scram: bool,
+
+    /// Iterations of PBKDF2, which a client does once for each connection, and whoever guesses for each guess.
+    ///
+    /// The default is what OWASP recommends. 4096 will do for passwords that are random and long, as small devices should
+    /// have them.
+    #[arg(
+        long,
+        requires = "scram",
+        value_name = "N",
+        default_value_t = scram::DEFAULT_ITERATIONS,
+        value_parser = clap::value_parser!(u32).range(i64::from(scram::LEAST_ITERATIONS)..=10_000_000)
+    )]
+    iterations: u32,
 }
 
 /// Why nothing was changed.
@@ -43,6 +71,9 @@ pub(crate) enum PasswdError {
     File { what: &'static str, path: PathBuf, error: io::Error },
     #[error("{} is there: somebody else changes the file, or was interrupted; remove it in that case", .0.display())]
     Busy(PathBuf),
+    #[cfg(feature = "scram")]
+    #[error(transparent)]
+    NewUser(#[from] scram::NewUserError),
     #[error(transparent)]
     User(#[from] UserNameError),
 }
@@ -52,6 +83,8 @@ impl PasswdError {
         match self {
             Self::Input(_) | Self::File { .. } | Self::Busy(_) => ExitCode::FAILURE,
             Self::Differ | Self::Empty | Self::Long | Self::NoUser(_) | Self::User(_) => ExitCode::from(2),
+            #[cfg(feature = "scram")]
+            Self::NewUser(_) => ExitCode::from(2),
         }
     }
 }
@@ -68,21 +101,50 @@ impl Passwd {
         // again: it may have been changed meanwhile, and cannot be any more
         let text = read(&path)?;
         let changed = match password {
-            Some(password) => {
-                let mut salt = [0; 16];
-                getrandom::fill(&mut salt).map_err(|error| PasswdError::Input(error.into()))?;
-                Users::with_password(&text, &self.user, password.as_bytes(), salt)?
-            }
-            None => Users::without(&text, &self.user).ok_or_else(|| PasswdError::NoUser(path.clone()))?,
+            Some(password) => self.with_password(&text, &password)?,
+            None => self.without(&text).ok_or_else(|| PasswdError::NoUser(path.clone()))?,
         };
         replacement.finish(changed.as_bytes())?;
         let told = if self.delete { "removed from" } else { "written to" };
         let told = format!("{:?} is {told} {}.", self.user, self.file.display());
-        match changed.parse::<Users>() {
-            Ok(_) => Ok(told),
-            Err(error) => Ok(format!("{told} {}", advice(error))),
+        match self.fault(&changed) {
+            None => Ok(told),
+            Some(error) => Ok(format!("{told} {}", advice(error))),
         }
     }
+
+    fn with_password(&self, text: &str, password: &str) -> Result<String, PasswdError> {
+        #[cfg(feature = "scram")]
+        if self.scram.scram {
+            let text = scram::Users::with_secret(text, random()?);
+            let iterations = self.scram.iterations;
+            return Ok(scram::Users::with_password(&text, &self.user, password, random()?, iterations)?);
+        }
+        Ok(Users::with_password(text, &self.user, password.as_bytes(), random()?)?)
+    }
+
+    fn without(&self, text: &str) -> Option<String> {
+        #[cfg(feature = "scram")]
+        if self.scram.scram {
+            return scram::Users::without(text, &self.user);
+        }
+        Users::without(text, &self.user)
+    }
+
+    /// What a broker would not take in the text.
+    fn fault(&self, text: &str) -> Option<LineError> {
+        #[cfg(feature = "scram")]
+        if self.scram.scram {
+            return text.parse::<scram::Users>().err();
+        }
+        text.parse::<Users>().err()
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], PasswdError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| PasswdError::Input(error.into()))?;
+    Ok(bytes)
 }
 
 fn advice(error: LineError) -> String {

@@ -22,6 +22,8 @@ mod permission;
 mod properties;
 mod publish;
 mod retain;
+#[cfg(feature = "scram")]
+mod scram;
 mod shared;
 mod subscribe;
 mod topics;

@@ -18,22 +18,26 @@ impl Users {
     ) -> Result<String, UserNameError> {
         check_name(user)?;
         let line = format!("{user}:{}", Verifier::new(password, salt).to_text());
-        Ok(replaced(text, user, Some(&line)).0)
+        Ok(replaced(text, |name| name == user, Some(&line)).0)
     }
 
     /// The text of a password file without this user; none if it is not there.
     pub fn without(text: &str, user: &str) -> Option<String> {
-        let (text, found) = replaced(text, user, None);
+        let (text, found) = replaced(text, |name| name == user, None);
         found.then_some(text)
     }
 }
 
 /// The text with another line for a user, or none, and whether there was one. A new one comes last.
-fn replaced(text: &str, user: &str, line: Option<&str>) -> (String, bool) {
+pub(in crate::auth) fn replaced(
+    text: &str,
+    is_user: impl Fn(&str) -> bool,
+    line: Option<&str>,
+) -> (String, bool) {
     let mut found = false;
     let mut result = String::with_capacity(text.len() + line.map_or(0, str::len) + 1);
     for old in text.lines() {
-        let is_it = old.split_once(':').is_some_and(|(name, _)| name == user);
+        let is_it = old.split_once(':').is_some_and(|(name, _)| is_user(name));
         let kept = match line {
             _ if !is_it => Some(old),
             // a user who was there twice is there once

@@ -43,7 +43,7 @@ pub struct LineError {
 }
 
 impl LineError {
-    pub(super) fn no_text(bytes: &[u8], error: Utf8Error) -> Self {
+    pub(in crate::auth) fn no_text(bytes: &[u8], error: Utf8Error) -> Self {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         Self { line, fault: LineFault::NoText }
@@ -54,6 +54,14 @@ impl LineError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LineFault {
+    /// So few iterations that clients refuse them.
+    #[error(
+        "it has fewer iterations than {least}: give the user a new password by mqtt-broker passwd --scram"
+    )]
+    Cheap {
+        /// The bound.
+        least: u32,
+    },
     /// Parts of the hash are missing, or not in the form that its kind has.
     #[error("the {kind} hash is damaged: give the user a new password by mqtt-broker passwd")]
     Damaged {
@@ -66,6 +74,9 @@ pub enum LineFault {
         /// The bound.
         most: &'static str,
     },
+    /// A hash in a file of keys for SCRAM.
+    #[error("this is nothing for SCRAM-SHA-256: give the user a new password by mqtt-broker passwd --scram")]
+    NotScram,
     /// There is no user and no password.
     #[error("a line is USER:HASH, or begins with #")]
     NoColon,
@@ -75,6 +86,9 @@ pub enum LineFault {
     /// The password itself.
     #[error("the password stands there for all to read: replace it by its hash with mqtt-broker passwd")]
     Plain,
+    /// Keys for SCRAM in a file of hashes.
+    #[error("this is for SCRAM: files with such lines belong into auth.scram.file")]
+    Scram,
     /// The user stands there already.
     #[error("the user is in line {first} already: remove one of the two")]
     Twice {
@@ -107,4 +121,7 @@ pub enum UserNameError {
     /// No CONNECT could hold it.
     #[error("a user name has at most 65535 bytes")]
     Long,
+    /// It cannot be prepared by SASLprep, which SCRAM wants.
+    #[error("a user name has no characters that SASLprep prohibits")]
+    Prohibited,
 }

@@ -33,8 +33,12 @@ use crate::core::Guesses;
 use cache::{Cache, Key};
 use verifier::Verifier;
 
+#[cfg(feature = "scram")]
+pub(super) use edit::replaced;
 pub use error::{LineError, LineFault, PasswordFileError, UserNameError};
 pub use users::Users;
+#[cfg(feature = "scram")]
+pub(super) use users::check_name;
 
 /// Judges by user name and password, which a file holds as hashes.
 pub struct PasswordFile {
@@ -154,7 +158,7 @@ fn admit(user: &Text) -> Decision {
 
 /// Hashes that anybody on the machine can read are guessed at leisure. A group may read them: that of the broker.
 #[cfg(unix)]
-fn warn_if_open(path: &Path) {
+pub(super) fn warn_if_open(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode()) else { return };
     if mode & 0o026 != 0 {
@@ -164,7 +168,7 @@ fn warn_if_open(path: &Path) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_open(_: &Path) {}
+pub(super) fn warn_if_open(_: &Path) {}
 
 #[cfg(test)]
 mod tests;

@@ -97,7 +97,7 @@ fn entry(line: &str) -> Result<(&str, Verifier), LineFault> {
 }
 
 /// Refuses names that a line cannot hold, or a CONNECT cannot.
-pub(super) fn check_name(user: &str) -> Result<(), UserNameError> {
+pub(in crate::auth) fn check_name(user: &str) -> Result<(), UserNameError> {
     if user.is_empty() {
         return Err(UserNameError::Empty);
     }

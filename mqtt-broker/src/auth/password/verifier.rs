@@ -54,6 +54,9 @@ impl Verifier {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, LineFault> {
+        if text.starts_with("SCRAM-SHA-") {
+            return Err(LineFault::Scram);
+        }
         let Some(text) = text.strip_prefix('$') else { return Err(LineFault::Plain) };
         let (kind, rest) = text.split_once('$').ok_or(LineFault::Unknown)?;
         match kind {

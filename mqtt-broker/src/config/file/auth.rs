@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer};
 
 use super::duration;
-use super::evidence::{certificate, http, jwt};
-use crate::config::{AuthSettings, CertificateSettings, GuessLimits, HttpSettings, JwtSettings};
+use super::evidence::{certificate, http, jwt, scram};
+use crate::config::{
+    AuthSettings, CertificateSettings, GuessLimits, HttpSettings, JwtSettings, ScramSettings,
+};
 
 #[derive(serde::Deserialize)]
 #[serde(remote = "AuthSettings", default = "AuthSettings::default", deny_unknown_fields)]
@@ -28,6 +30,8 @@ pub(super) struct AuthTable {
     certificate: Option<CertificateSettings>,
     #[serde(deserialize_with = "jwt")]
     jwt: Option<JwtSettings>,
+    #[serde(deserialize_with = "scram")]
+    scram: Option<ScramSettings>,
     #[serde(deserialize_with = "http")]
     http: Option<HttpSettings>,
     #[serde(deserialize_with = "path")]

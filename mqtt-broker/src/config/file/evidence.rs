@@ -1,4 +1,4 @@
-//! The tables `[auth.certificate]`, `[auth.jwt]` and `[auth.http]`.
+//! The tables `[auth.certificate]`, `[auth.jwt]`, `[auth.scram]` and `[auth.http]`.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::{self, Deserialize, Deserializer};
 
 use super::{duration, size};
-use crate::config::{CertificateName, CertificateSettings, HttpSettings, JwtSettings};
+use crate::config::{CertificateName, CertificateSettings, HttpSettings, JwtSettings, ScramSettings};
 
 #[derive(serde::Deserialize)]
 #[serde(remote = "CertificateSettings", default = "CertificateSettings::default", deny_unknown_fields)]
@@ -42,6 +42,15 @@ struct JwtTable {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(remote = "ScramSettings", default = "ScramSettings::default", deny_unknown_fields)]
+struct ScramTable {
+    file: PathBuf,
+    match_user_name: bool,
+    #[serde(deserialize_with = "size")]
+    message_size: usize,
+}
+
+#[derive(serde::Deserialize)]
 #[serde(remote = "HttpSettings", default = "HttpSettings::default", deny_unknown_fields)]
 struct HttpTable {
     url: String,
@@ -67,6 +76,10 @@ pub(super) fn certificate<'de, D: Deserializer<'de>>(
 
 pub(super) fn jwt<'de, D: Deserializer<'de>>(input: D) -> Result<Option<JwtSettings>, D::Error> {
     JwtTable::deserialize(input).map(Some)
+}
+
+pub(super) fn scram<'de, D: Deserializer<'de>>(input: D) -> Result<Option<ScramSettings>, D::Error> {
+    ScramTable::deserialize(input).map(Some)
 }
 
 pub(super) fn http<'de, D: Deserializer<'de>>(input: D) -> Result<Option<HttpSettings>, D::Error> {

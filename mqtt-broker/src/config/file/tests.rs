@@ -53,7 +53,7 @@ fn the_example_names_every_setting() {
         "[session.queue]\nx = 1",
     ];
     // the tables below [auth] have no defaults that could be written down: their absence is one
-    let tables_and_listener = 10 + 3;
+    let tables_and_listener = 10 + 4;
     // of the table [acl]: groups and rules
     let without_default = 2;
     let names: usize = known.map(|text| error(text).matches('`').count() / 2 - 1).iter().sum();
@@ -62,10 +62,10 @@ fn the_example_names_every_setting() {
 
 #[test]
 fn the_example_names_every_setting_of_evidence() {
-    for table in ["auth.certificate", "auth.jwt", "auth.http"] {
+    for table in ["auth.certificate", "auth.jwt", "auth.scram", "auth.http"] {
         let text = error(&format!("[{table}]\nx = 1"));
         let names: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
-        assert!(names.len() > 3, "{text}");
+        assert!(names.len() > 2, "{text}");
         let (_, lines) = EXAMPLE.split_once(&format!("\n# [{table}]\n")).expect(table);
         let lines: Vec<&str> = lines.lines().take_while(|line| line.starts_with('#')).collect();
         for name in &names {
@@ -109,7 +109,7 @@ fn evidence_that_nobody_would_look_at_is_refused() {
     assert_eq!(check("[auth]\norder = ['password']"), order("password"));
     assert_eq!(check("[auth]\norder = ['jwt', 'jwt']"), order("jwt"));
     assert_eq!(check("[auth]\norder = ['jwt']\n[auth.http]"), Err(ConfigError::Unasked { kind: "http" }));
-    for name in ["jwt.token_size", "http.timeout", "http.answer_size"] {
+    for name in ["jwt.token_size", "scram.message_size", "http.timeout", "http.answer_size"] {
         let outcome = check(&format!("[auth]\n{name} = 0"));
         assert!(matches!(outcome, Err(ConfigError::Zero { name: zero }) if zero == format!("auth.{name}")));
     }

@@ -4,6 +4,8 @@ pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod judge;
 pub(crate) mod riddle;
+#[cfg(feature = "scram")]
+pub(crate) mod scram;
 pub(crate) mod virtual_time;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;
