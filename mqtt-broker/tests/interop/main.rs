@@ -5,7 +5,7 @@
 //!
 //! Paths are relative to the workspace:
 //!
-//! * `MQTT_INTEROP_VENV`: the Python environment with paho-mqtt, gmqtt and PyJWT (`target/interop/venv`).
+//! * `MQTT_INTEROP_VENV`: the Python environment with paho-mqtt, gmqtt, PyJWT and scramp (`target/interop/venv`).
 //! * `MQTT_INTEROP_NODE`: the directory whose `node_modules` holds MQTT.js (`target/interop/node`).
 //! * `MQTT_INTEROP_BROKER=mosquitto`: the same tests against Debian's mosquitto, which shows whether they test the
 //!   standard and not our broker. Seven tests fail against its version 2.0.11, each for a fault of that broker:

@@ -1,7 +1,9 @@
-//! Who a client is, by what foreign programs show and say: tokens of PyJWT, an HTTP server of Python, and certificates
-//! that Mosquitto's clients present.
+//! Who a client is, by what foreign programs show and say: tokens of PyJWT, proofs of scramp, an HTTP server of Python, and
+//! certificates that Mosquitto's clients present.
 
 mod mosquitto;
+#[cfg(feature = "scram")]
+mod scram;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +49,11 @@ fn script(name: &str) -> Command {
 
 /// Runs one scenario with paho-mqtt in one version.
 fn check(broker: &Running, scenario: &str, version: &str, environment: &[(&str, &str)]) {
-    let mut command = script("check_evidence.py");
+    check_by("check_evidence.py", broker, scenario, version, environment);
+}
+
+fn check_by(name: &str, broker: &Running, scenario: &str, version: &str, environment: &[(&str, &str)]) {
+    let mut command = script(name);
     command.args(["--port", &broker.address.port().to_string(), "--version", version, scenario]);
     command.envs(environment.iter().copied());
     let Finished { code, lines, errors } = Program::start(command, b"").finish();
