@@ -5,7 +5,7 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 11] = [
+const TARGETS: [(&str, Body); 12] = [
     ("acl", mqtt_fuzz::acl),
     ("aliases", mqtt_fuzz::aliases),
     ("decode", mqtt_fuzz::decode),
@@ -15,6 +15,7 @@ const TARGETS: [(&str, Body); 11] = [
     ("password_file", mqtt_fuzz::password_file),
     ("proxy", mqtt_fuzz::proxy),
     ("roundtrip", mqtt_fuzz::roundtrip),
+    ("scram", mqtt_fuzz::scram),
     ("topic_match", mqtt_fuzz::topic_match),
     ("websocket", mqtt_fuzz::websocket),
 ];
