@@ -59,7 +59,7 @@ pub(super) enum Doubt {
     Extension,
     #[error("too many proofs for its user name were wrong")]
     Guessing,
-    #[error("its message is longer than auth.scram.message_size")]
+    #[error("its message is longer than auth.scram.message_size, or too long for an answer")]
     Long,
     #[error("its message is not in the form of SCRAM")]
     Malformed,

@@ -1,11 +1,16 @@
 use std::net::Ipv4Addr;
 
-use mqtt_codec::Version;
+use data_encoding::BASE64;
+use mqtt_codec::{Text, Version};
 use proptest::prelude::*;
 
+use super::conversation::State;
+use super::error::Doubt;
+use super::keys::Keys;
+use super::message::{First, Last};
 use super::*;
-use crate::auth::Refused;
 use crate::auth::password::{LineFault, UserNameError};
+use crate::auth::{AuthStep, Identity, Refused};
 use crate::config::Listener;
 
 /// The example in section 3 of RFC 7677, of the password `pencil`.
@@ -301,6 +306,12 @@ fn messages_have_a_limit() {
     let mut conversation = Conversation::new(&scram.0, &attempt(None));
     assert!(conversation.judge(CLIENT_FIRST.as_bytes()).is_ok());
     assert_eq!(conversation.judge(CLIENT_FINAL.as_bytes()), Err(Doubt::Long));
+    // and the question is larger than the message
+    let scram = scram_with(&file(), |settings, _| settings.message_size = usize::MAX);
+    for (nonce, is_asked) in [(65_400, true), (65_500, false)] {
+        let first = format!("n,,n=user,r={}", "x".repeat(nonce));
+        assert_eq!(begun(&scram, &first).is_ok(), is_asked);
+    }
 }
 
 #[test]
