@@ -74,5 +74,6 @@ fn a_secret_is_not_printed() {
     let jwt = jwt(&JwtSettings { secret: Some(file([b'p'; 40])), ..JwtSettings::default() });
     let text = format!("{jwt:?}");
     assert!(text.contains("HS256"));
-    assert!(!text.contains("112") && !text.contains("ppp"), "{text}");
+    // neither as numbers nor as text; a single number may stand in the name of the file
+    assert!(!text.contains("112, 112") && !text.contains("ppp"), "{text}");
 }
