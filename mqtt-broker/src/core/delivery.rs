@@ -139,7 +139,7 @@ impl Delivery<'_> {
         let Some(group) = subscriptions.group(id) else { return };
         let hub = self.hub;
         let topic = message.message().topic.as_str();
-        let may = |key| !self.rules.restricts() || hub.may_receive(key, topic);
+        let may = |key| hub.may_receive(key, topic);
         let chosen =
             group.next_member(|key| hub.is_present(key) && may(key)).or_else(|| group.next_member(may));
         drop(subscriptions);

@@ -104,8 +104,7 @@ impl Client {
 
     /// Whether some of what a filter matches is for the client. If not all is, its messages are looked at from now on.
     pub(super) fn may_subscribe(&mut self, hub: &Hub, filter: TopicFilterRef<'_>) -> bool {
-        let Some(access) = &self.access else { return true };
-        let extent = extent(access, filter);
+        let extent = self.access.as_deref().map_or(Extent::Inside, |access| extent(access, filter));
         self.guarded |= extent == Extent::Overlaps;
         if extent != Extent::Disjoint && is_shared(filter.as_str()) {
             hub.set_access(self.key, self.access.clone());

@@ -1,9 +1,12 @@
 //! What clients may not do: publish, subscribe, receive, leave a Will; and rules that change meanwhile.
 
+use std::sync::Arc;
+
+use mqtt_broker::auth::{Attempt, Authenticator, Decision, Identity, Judging, Permissions};
 use mqtt_broker::config::Config;
 use mqtt_broker::core::Counter;
 use mqtt_codec::Version::{self, V3_1, V3_1_1, V5};
-use mqtt_codec::{Message, QoS, Topic};
+use mqtt_codec::{Message, QoS, Topic, TopicFilter};
 
 use crate::support::broker::{TestBroker, clean, connack, protocol};
 use crate::support::{ALL, V3};
@@ -176,6 +179,59 @@ fn a_member_that_may_not_have_a_message_takes_it_from_nobody() {
         let got: usize = members.iter_mut().map(|member| member.messages().len()).sum();
         assert_eq!(got, 1);
     }
+}
+
+/// Says of the user `held` that it may have `held` only, and admits everybody.
+#[derive(Debug)]
+struct Holding;
+
+impl Authenticator for Holding {
+    fn name(&self) -> &'static str {
+        "holding"
+    }
+
+    fn authenticate<'a>(&'a self, attempt: &'a Attempt) -> Judging<'a, Decision> {
+        let filter = || TopicFilter::new("held").expect("a filter");
+        let user_name = attempt.user_name.clone();
+        let permissions = user_name
+            .as_deref()
+            .is_some_and(|name| name == "held")
+            .then(|| Permissions { subscribe: vec![filter()], ..Permissions::default() });
+        let identity = Identity { user_name, permissions, ..Identity::default() };
+        Box::pin(async { Decision::Admit(identity) })
+    }
+}
+
+#[test]
+fn a_member_whose_evidence_does_not_allow_a_message_takes_it_from_nobody() {
+    for shards in [1, 3] {
+        let broker = TestBroker::judged(Arc::new(Holding), |config| {
+            config.shards = shards.try_into().expect("not zero");
+        });
+        let mut members = ["held", "free"].map(|name| {
+            let mut client = broker.send(V5, &format!("10: {} 82 0000 ~ <{name}> <{name}>", protocol(V5)));
+            client.expect(&connack(V5, false));
+            client.ask("82: 0001 [] <$share/g/#> 00", "90: 0001 [] 00");
+            client
+        });
+        for _ in 0..8 {
+            broker.handle.publish(message("a"), QoS::AtMostOnce, false, None).expect("room");
+        }
+        (0..8).for_each(|_| members[1].expect("30: <a> [] 'x'"));
+        members[0].quiet();
+    }
+}
+
+#[test]
+fn a_member_that_comes_back_under_other_rules_is_judged_by_those() {
+    let broker = broker(&all_but("\"a\""));
+    let mut client = broker.client(V5, "c");
+    client.ask("82: 0001 [] <$share/g/#> 00", "90: 0001 [] 00");
+    client.ask("A2: 0002 [] <$share/g/#>", "B0: 0002 [] 00");
+    reload(&broker, "");
+    client.ask("82: 0003 [] <$share/g/#> 00", "90: 0003 [] 00");
+    broker.handle.publish(message("a"), QoS::AtMostOnce, false, None).expect("room");
+    client.expect("30: <a> [] 'x'");
 }
 
 fn message(topic: &str) -> Message {
