@@ -67,6 +67,8 @@ pub mod auth;
 pub mod config;
 pub mod core;
 #[cfg(feature = "net")]
+mod files;
+#[cfg(feature = "net")]
 mod net;
 
 #[cfg(feature = "net")]

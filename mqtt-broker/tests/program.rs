@@ -460,6 +460,30 @@ fn a_password_file_that_is_wrong_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_pipe_in_place_of_a_file_holds_nothing_up() {
+    let users = file("piped-users", "");
+    let config = file(
+        "piped.toml",
+        &format!("[[listener]]\naddress = \"tcp://127.0.0.1:0\"\n[auth]\npassword_file = {users:?}\n"),
+    );
+    let arguments = ["--config", config.to_str().expect("text")];
+    let mut program = Program::serving(&arguments);
+    fs::remove_file(&users).expect("it was written");
+    assert!(Command::new("mkfifo").arg(&users).status().expect("coreutils").success());
+    for option in ["password_file", "acl_file"] {
+        let config = file("piped-other.toml", &format!("[auth]\n{option} = {users:?}\n"));
+        let told = refused(&["check", "--config", config.to_str().expect("text")], 2);
+        assert!(told.contains("it is a pipe, in which nothing may ever come"), "{option}: {told}");
+    }
+    // it would wait for a writer, and hear of no end
+    program.signal(Signal::HUP);
+    program.signal(Signal::TERM);
+    let (status, _, errors) = program.end();
+    assert_eq!(status, Some(0), "{errors}");
+    fs::remove_file(&users).expect("it was made");
+}
+
+#[test]
 fn acl_explain_names_the_rule_and_says_by_its_exit_code_whether_it_allows() {
     let acl = file("explain.acl", "topic read public/#\nuser ann\ntopic deny ann/secret\ntopic ann/#\n");
     let acl = acl.to_str().expect("a path of text");

@@ -1,6 +1,5 @@
 //! Where the server is.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use super::error::HttpError;
 use crate::auth::cryptography;
 use crate::config::HttpSettings;
+use crate::files;
 
 /// The server, and what is said to it each time.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ fn place(url: &str) -> Option<Place> {
 }
 
 fn bearer(path: &Path) -> Result<HeaderValue, HttpError> {
-    let text = fs::read_to_string(path).map_err(|error| HttpError::Read {
+    let text = files::read_to_string(path).map_err(|error| HttpError::Read {
         option: "bearer_token",
         path: path.to_owned(),
         error,
@@ -137,7 +137,7 @@ fn connector(ca: Option<&Path>) -> Result<TlsConnector, HttpError> {
 fn roots(path: &Path) -> Result<RootCertStore, HttpError> {
     let unusable = |error: String| HttpError::Ca { path: path.to_owned(), error };
     let text =
-        fs::read(path).map_err(|error| HttpError::Read { option: "ca", path: path.to_owned(), error })?;
+        files::read(path).map_err(|error| HttpError::Read { option: "ca", path: path.to_owned(), error })?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;

@@ -1,6 +1,5 @@
 //! Keys of tokens, and the files that they come from.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::error::{JwtError, Unusable};
 use crate::config::JwtSettings;
+use crate::files;
 
 /// Keys that a token without `kid` may have to be tried with: each takes up to some 100 microseconds.
 const LIMIT: usize = 32;
@@ -196,7 +196,7 @@ impl Key {
 
 fn read(path: &Path) -> Result<Vec<u8>, JwtError> {
     let mut bytes = Vec::new();
-    let outcome = File::open(path).and_then(|file| file.take(FILE_SIZE + 1).read_to_end(&mut bytes));
+    let outcome = files::open(path).and_then(|file| file.take(FILE_SIZE + 1).read_to_end(&mut bytes));
     match outcome {
         Ok(_) if bytes.len() as u64 > FILE_SIZE => {
             Err(JwtError::Size { path: path.to_owned(), limit: FILE_SIZE })

@@ -30,6 +30,7 @@ use tokio::sync::Semaphore;
 use super::{Attempt, Authenticator, Decision, Identity, Judging, Refused};
 use crate::config::AuthSettings;
 use crate::core::Guesses;
+use crate::files;
 use cache::{Cache, Key};
 use verifier::Verifier;
 
@@ -61,7 +62,7 @@ impl PasswordFile {
     /// If the file cannot be read, or which line is none of a password file.
     pub fn read(path: &Path, settings: &AuthSettings) -> Result<Self, PasswordFileError> {
         let unreadable = |error| PasswordFileError::Read { path: path.to_owned(), error };
-        let text = fs::read(path).map_err(unreadable)?;
+        let text = files::read(path).map_err(unreadable)?;
         let wrong = |error| PasswordFileError::Line { path: path.to_owned(), error };
         let text = str::from_utf8(&text).map_err(|error| wrong(LineError::no_text(&text, error)))?;
         let users = text.parse().map_err(wrong)?;
@@ -160,8 +161,8 @@ fn admit(user: &Text) -> Decision {
 #[cfg(unix)]
 pub(super) fn warn_if_open(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode()) else { return };
-    if mode & 0o026 != 0 {
+    let Ok(metadata) = fs::metadata(path) else { return };
+    if metadata.is_file() && metadata.permissions().mode() & 0o026 != 0 {
         let path = path.display();
         tracing::warn!("{path} can be read by everybody, or changed by others: chmod 640 it");
     }

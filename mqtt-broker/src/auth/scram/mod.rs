@@ -23,7 +23,6 @@ mod message;
 mod users;
 
 use std::fmt;
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,6 +35,7 @@ use super::password::{LineError, warn_if_open};
 use super::{Attempt, Authenticator, Decision, Exchange, Judging};
 use crate::config::{GuessLimits, ScramSettings};
 use crate::core::Guesses;
+use crate::files;
 use conversation::Conversation;
 use keys::Key;
 use users::Unknown;
@@ -126,7 +126,7 @@ impl fmt::Debug for Scram {
 
 fn read(path: &Path) -> Result<Users, ScramFileError> {
     let unreadable = |error| ScramFileError::Read { path: path.to_owned(), error };
-    let text = fs::read(path).map_err(unreadable)?;
+    let text = files::read(path).map_err(unreadable)?;
     let wrong = |error| ScramFileError::Line { path: path.to_owned(), error };
     let text = str::from_utf8(&text).map_err(|error| wrong(LineError::no_text(&text, error)))?;
     let users = text.parse().map_err(wrong)?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
@@ -14,6 +13,7 @@ use super::{AclSettings, RefusedPublish};
 use crate::config::Config;
 use crate::config::file::{SyntaxError, line_of};
 use crate::core::access::{Action, Actions, Audience, Pattern, Rule, RuleError, Rules, parse_mosquitto};
+use crate::files;
 
 /// Why there are no rules to go by.
 #[derive(Debug, Error)]
@@ -66,7 +66,8 @@ impl Config {
         if !rules.is_empty() {
             return Err(AclError::Both);
         }
-        let text = fs::read_to_string(path).map_err(|error| AclError::Read { path: path.clone(), error })?;
+        let text =
+            files::read_to_string(path).map_err(|error| AclError::Read { path: path.clone(), error })?;
         parse_acl(&path.display().to_string(), &text)
     }
 }

@@ -19,6 +19,7 @@ compile_error!("the feature tls needs one that says whose cryptography does the 
 
 use super::tls_error::TlsError;
 use crate::config::{ClientCertificate, Listener, TlsSettings, TlsVersion};
+use crate::files;
 
 /// Tickets for a later handshake that a client of TLS 1.3 gets: it has one connection, and will have one again.
 const TICKETS: usize = 1;
@@ -91,7 +92,8 @@ fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsE
 
 /// All blocks of one kind in a PEM file, of which there has to be one.
 fn read<T: PemObject>(option: &'static str, path: &Path, block: &'static str) -> Result<Vec<T>, TlsError> {
-    let blocks = T::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<T>, _>>);
+    let bytes = files::read(path).map_err(pem::Error::Io);
+    let blocks = bytes.and_then(|bytes| T::pem_slice_iter(&bytes).collect::<Result<Vec<T>, _>>());
     let blocks = blocks.map_err(|error| unread(option, path, block, error))?;
     if blocks.is_empty() {
         return Err(TlsError::NoBlock { option, path: path.to_owned(), block });
@@ -100,8 +102,10 @@ fn read<T: PemObject>(option: &'static str, path: &Path, block: &'static str) ->
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| {
-        let is_encrypted = std::fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
+    let bytes =
+        files::read(path).map_err(|error| unread("key", path, "PRIVATE KEY", pem::Error::Io(error)))?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        let is_encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
         if is_encrypted {
             TlsError::Encrypted { path: path.to_owned() }
         } else {
