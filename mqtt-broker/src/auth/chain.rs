@@ -82,19 +82,25 @@ impl Chain {
 
     /// Asks one after the other, until one admits or refuses.
     pub(crate) async fn judge(&self, attempt: &Attempt) -> Result<Identity, Rejected> {
-        for judge in &self.judges {
+        for (index, judge) in self.judges.iter().enumerate() {
             match judge.authenticator.authenticate(attempt).await {
                 Decision::Admit(identity) => {
                     judge.note_admitted();
                     return Ok(identity);
                 }
-                Decision::Refuse(refused) => return Err(judge.reject(refused)),
+                Decision::Refuse(refused) => {
+                    if refused == Refused::Credentials {
+                        note_refused(&self.judges[..index], attempt);
+                    }
+                    return Err(judge.reject(refused));
+                }
                 Decision::Pass => {}
             }
         }
         if self.allow_anonymous && attempt.is_anonymous() {
             return Ok(Identity::default());
         }
+        note_refused(&self.judges, attempt);
         Err(Rejected { refused: Refused::Credentials, by: None })
     }
 
@@ -109,6 +115,11 @@ impl Chain {
         });
         begun.ok_or(Rejected { refused: Refused::Method, by: None })
     }
+}
+
+/// Tells those who have said nothing about a client what became of it.
+fn note_refused(passed: &[Arc<Judge>], attempt: &Attempt) {
+    passed.iter().for_each(|judge| judge.authenticator.note_refused(attempt));
 }
 
 #[cfg(test)]
@@ -171,6 +182,46 @@ mod tests {
         assert_eq!(judge(&[admit.clone(), refuse.clone()]), Ok(named("a")));
         assert_eq!(judge(&[pass.clone(), refuse, admit.clone()]), Err(Refused::NotAuthorized));
         assert_eq!(judge(&[pass.clone(), pass, admit]), Ok(named("a")));
+    }
+
+    /// Passes, and counts the clients that were refused after that.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU64);
+
+    impl Authenticator for Counting {
+        fn name(&self) -> &'static str {
+            "counting"
+        }
+
+        fn authenticate<'a>(&'a self, _: &'a Attempt) -> Judging<'a, Decision> {
+            Box::pin(async { Decision::Pass })
+        }
+
+        fn note_refused(&self, _: &Attempt) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_has_passed_hears_of_wrong_credentials_and_of_nothing_else() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for (decision, heard) in [
+            (Decision::Admit(named("a")), 0),
+            (Decision::Refuse(Refused::Credentials), 1),
+            (Decision::Refuse(Refused::NotAuthorized), 0),
+            (Decision::Refuse(Refused::Unavailable), 0),
+            (Decision::Pass, 1),
+        ] {
+            let counting = Arc::new(Counting::default());
+            let judges = vec![
+                Judge::new(Arc::clone(&counting) as _, &[]),
+                Judge::new(Arc::new(Always(decision.clone())), &[]),
+            ];
+            let user = Attempt { user_name: Some(Text::new("u").expect("text")), ..attempt() };
+            let admitted = runtime.block_on(Chain::new(judges, true).judge(&user)).is_ok();
+            assert_eq!(admitted, matches!(decision, Decision::Admit(_)));
+            assert_eq!(counting.0.load(Ordering::Relaxed), heard, "{decision:?}");
+        }
     }
 
     #[test]

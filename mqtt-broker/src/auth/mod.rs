@@ -29,6 +29,8 @@ pub mod password;
 mod permissions;
 #[cfg(feature = "scram")]
 pub mod scram;
+#[cfg(feature = "net")]
+mod turns;
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -69,6 +71,12 @@ pub trait Authenticator: Debug + Send + Sync {
     ///
     /// It takes as long, and answers the same, for somebody whom it does not know as for a wrong password.
     fn authenticate<'a>(&'a self, attempt: &'a Attempt) -> Judging<'a, Decision>;
+
+    /// Hears that a client about whom it has said [`Decision::Pass`] was refused for its credentials, by one that was asked
+    /// later or because nobody knows it. Default: that is nothing to it.
+    fn note_refused(&self, attempt: &Attempt) {
+        let _ = attempt;
+    }
 
     /// Begins enhanced authentication (5.0) by the Authentication Method, for a CONNECT as for a re-authentication.
     /// Default: none is known by this authenticator, and the next is asked.

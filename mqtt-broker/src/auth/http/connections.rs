@@ -1,6 +1,7 @@
 //! Connections to the server, which are kept for the next question.
 
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -10,10 +11,10 @@ use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 
 use super::error::Failure;
 use super::target::Target;
+use crate::auth::turns::Turns;
 use crate::config::HttpSettings;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,21 +30,24 @@ pub(super) struct Connections {
     target: Target,
     answer_size: usize,
     /// How many may ask at once.
-    places: Semaphore,
+    places: Arc<Turns>,
     /// Open connections that nobody asks over.
     idle: Mutex<Vec<Sender>>,
 }
 
 impl Connections {
     pub(super) fn new(target: Target, settings: &HttpSettings) -> Self {
-        let places = Semaphore::new(settings.connections.get().into());
+        let places = Turns::new(settings.connections.get().into());
         Self { target, answer_size: settings.answer_size, places, idle: Mutex::default() }
     }
 
     /// The answer to one question. Dropped on the way, it leaves no connection on which the answer is still to come.
-    pub(super) async fn ask(&self, question: Bytes) -> Result<(StatusCode, Bytes), Failure> {
-        // it is closed by nobody
-        let _place = self.places.acquire().await;
+    pub(super) async fn ask(
+        &self,
+        question: Bytes,
+        peer: Option<IpAddr>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let _place = self.places.next(peer).await;
         let (sender, response) = match self.ask_again(&question).await {
             Some(answered) => answered,
             None => {

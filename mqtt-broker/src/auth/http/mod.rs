@@ -87,7 +87,7 @@ impl Http {
     }
 
     async fn ask(&self, question: Bytes, attempt: &Attempt) -> Result<Decision, Failure> {
-        let (status, body) = self.connections.ask(question).await?;
+        let (status, body) = self.connections.ask(question, attempt.peer).await?;
         decision(status, &body, attempt, SystemTime::now())
     }
 

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Whether a user is known makes no difference on this way but at its end: a user who is not takes the place of one whose
-//! password never matches, with the same kind of hash.
+//! password never matches, with the same kind of hash. That was a wrong guess unless somebody who is asked later knows the
+//! user: those whom a server knows are not held up by a file in which they are not.
 
 mod cache;
 mod edit;
@@ -25,8 +26,8 @@ use std::time::Instant;
 
 use mqtt_codec::Text;
 use mqtt_session::Time;
-use tokio::sync::Semaphore;
 
+use super::turns::Turns;
 use super::{Attempt, Authenticator, Decision, Identity, Judging, Refused};
 use crate::config::AuthSettings;
 use crate::core::Guesses;
@@ -46,7 +47,7 @@ pub struct PasswordFile {
     path: PathBuf,
     users: Users,
     /// Who may hash.
-    workers: Arc<Semaphore>,
+    workers: Arc<Turns>,
     cache: Mutex<Cache>,
     guesses: Mutex<Guesses>,
     start: Instant,
@@ -74,7 +75,7 @@ impl PasswordFile {
         Self {
             path,
             users,
-            workers: Arc::new(Semaphore::new(settings.workers.get().into())),
+            workers: Turns::new(settings.workers.get().into()),
             cache: Mutex::new(Cache::new(settings.cache, settings.cache_time)),
             guesses: Mutex::new(Guesses::new(settings.guesses.clone(), RandomState::new().hash_one(0))),
             start: Instant::now(),
@@ -90,7 +91,7 @@ impl PasswordFile {
         if is_known && self.cache().contains(self.now(), &key) {
             return admit(user);
         }
-        let Ok(worker) = Arc::clone(&self.workers).acquire_owned().await else {
+        let Some(worker) = self.workers.next(attempt.peer).await else {
             return Decision::Refuse(Refused::Unavailable);
         };
         // somebody with the same password may have been here meanwhile
@@ -107,18 +108,17 @@ impl PasswordFile {
             verifier.verify(password.expose())
         });
         let Ok(matches) = hashing.await else { return Decision::Refuse(Refused::Unavailable) };
-        self.conclude(attempt, user, key, matches && is_known, is_known)
+        if is_known { self.conclude(attempt, user, key, matches) } else { Decision::Pass }
     }
 
-    fn conclude(&self, attempt: &Attempt, user: &Text, key: Key, admitted: bool, is_known: bool) -> Decision {
-        let now = self.now();
-        if admitted {
-            self.guesses().succeed(user, attempt.peer);
-            self.cache().insert(now, key);
-            return admit(user);
+    fn conclude(&self, attempt: &Attempt, user: &Text, key: Key, matches: bool) -> Decision {
+        if !matches {
+            self.guesses().fail(self.now(), user, attempt.peer);
+            return Decision::Refuse(Refused::Credentials);
         }
-        self.guesses().fail(now, user, attempt.peer);
-        if is_known { Decision::Refuse(Refused::Credentials) } else { Decision::Pass }
+        self.guesses().succeed(user, attempt.peer);
+        self.cache().insert(self.now(), key);
+        admit(user)
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -141,6 +141,14 @@ impl Authenticator for PasswordFile {
 
     fn authenticate<'a>(&'a self, attempt: &'a Attempt) -> Judging<'a, Decision> {
         Box::pin(self.judge(attempt))
+    }
+
+    fn note_refused(&self, attempt: &Attempt) {
+        if let (Some(user), Some(_)) = (&attempt.user_name, &attempt.password)
+            && self.users.verifier(user).is_some_and(|(_, is_known)| !is_known)
+        {
+            self.guesses().fail(self.now(), user, attempt.peer);
+        }
     }
 }
 

@@ -162,8 +162,14 @@ fn attempt(user: &str, password: Option<&'static str>) -> Attempt {
     }
 }
 
+/// Where nobody else is asked.
 async fn judged(file: &PasswordFile, user: &str, password: &'static str) -> Decision {
-    file.authenticate(&attempt(user, Some(password))).await
+    let attempt = attempt(user, Some(password));
+    let decision = file.authenticate(&attempt).await;
+    if decision == Decision::Pass {
+        file.note_refused(&attempt);
+    }
+    decision
 }
 
 #[tokio::test]
@@ -198,6 +204,41 @@ async fn guesses_are_not_looked_at_but_a_password_that_was_right_lately_is() {
     assert_eq!(judged(&unknown, "ann", "open sesame").await, Decision::Refuse(Refused::Guessing));
     // others are not concerned
     assert!(matches!(judged(&unknown, "bob", "zürich").await, Decision::Admit(_)));
+}
+
+#[tokio::test]
+async fn a_user_whom_somebody_else_knows_has_guessed_nothing() {
+    let file = file(MOSQUITTO, |settings| settings.guesses.per_address = 1);
+    for _ in 0..10 {
+        assert_eq!(file.authenticate(&attempt("eve", Some("known elsewhere"))).await, Decision::Pass);
+    }
+}
+
+#[tokio::test]
+async fn one_address_with_many_passwords_keeps_another_waiting_for_one_of_them() {
+    let file = Arc::new(file(MOSQUITTO, |_| {}));
+    let served = Arc::new(Mutex::new(Vec::new()));
+    let judge = |user: &str, last: u8| {
+        let (file, served) = (Arc::clone(&file), Arc::clone(&served));
+        let peer = Some([10, 0, 0, last].into());
+        let attempt = Attempt { peer, ..attempt(user, Some("open sesame")) };
+        tokio::spawn(async move {
+            let decision = file.authenticate(&attempt).await;
+            served.lock().expect("no panic").push((last, matches!(decision, Decision::Admit(_))));
+        })
+    };
+    // nobody begins before all wait
+    let worker = file.workers.next(None).await;
+    let mut tasks: Vec<_> = (0..50).map(|number| judge(&format!("guess {number}"), 1)).collect();
+    tasks.push(judge("ann", 2));
+    tokio::task::yield_now().await;
+    drop(worker);
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    let served = served.lock().expect("no panic");
+    let place = served.iter().position(|one| *one == (2, true)).expect("she is let in");
+    assert!(place <= 2, "{served:?}");
 }
 
 #[tokio::test]
