@@ -188,8 +188,9 @@ fn mqtt_5_0__4_12_1_1_a_client_proves_anew_that_it_knows_the_password() {
     let mut client = connected(&broker, ANN, "pencil");
     for _ in 0..3 {
         client.send(&auth("19", ANN));
+        let asked = Asked::receive(&mut client, ANN);
         client.ask("82: 0001 [] <t> 00", "90: 0001 [] 00");
-        let (answer, proof) = Asked::receive(&mut client, ANN).answer("pencil");
+        let (answer, proof) = asked.answer("pencil");
         client.send(&auth("18", &answer));
         client.expect(&auth("00", &proof));
     }
