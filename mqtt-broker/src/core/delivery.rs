@@ -139,9 +139,9 @@ impl Delivery<'_> {
         let Some(group) = subscriptions.group(id) else { return };
         let hub = self.hub;
         let topic = message.message().topic.as_str();
-        let may = |key| hub.may_receive(key, topic);
-        let chosen =
-            group.next_member(|key| hub.is_present(key) && may(key)).or_else(|| group.next_member(may));
+        let chosen = group
+            .next_member(|key| hub.takes(key, topic))
+            .or_else(|| group.next_member(|key| hub.may_receive(key, topic)));
         drop(subscriptions);
         if let Some((key, granted)) = chosen {
             self.deliver(message, key, &[granted]);

@@ -324,16 +324,16 @@ impl Hub {
         }
     }
 
-    pub(super) fn is_present(&self, key: SessionKey) -> bool {
-        is_local(key) || self.presence(key, |presence| presence.connected).unwrap_or_default()
+    /// Whether a member of a share group is connected and may receive what is published to a topic, as its shard has told
+    /// last.
+    pub(super) fn takes(&self, key: SessionKey, topic: &str) -> bool {
+        let takes = |presence: &Presence| presence.connected && presence.may_receive(topic);
+        is_local(key) || self.presence(key, takes).unwrap_or_default()
     }
 
-    /// Whether a member of a share group may receive what is published to a topic, as its shard has told last.
+    /// The same of one that need not be connected.
     pub(super) fn may_receive(&self, key: SessionKey, topic: &str) -> bool {
-        let may = |presence: &Presence| {
-            presence.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
-        };
-        is_local(key) || self.presence(key, may).unwrap_or(true)
+        is_local(key) || self.presence(key, |presence| presence.may_receive(topic)).unwrap_or(true)
     }
 
     fn presence<T>(&self, key: SessionKey, ask: impl FnOnce(&Presence) -> T) -> Option<T> {
@@ -349,4 +349,10 @@ struct Presence {
     connected: bool,
     /// What it may do, if it is a member of a share group.
     access: Option<Arc<ClientAccess>>,
+}
+
+impl Presence {
+    fn may_receive(&self, topic: &str) -> bool {
+        self.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
+    }
 }
