@@ -12,10 +12,15 @@ use super::stats::Counter;
 use super::store::Record;
 use crate::config::Limits;
 
+/// Filters of one SUBSCRIBE, or as many as a session may have if those are more: each is compared with all rules of
+/// permission, while all other clients wait.
+const FILTERS_AT_ONCE: usize = 10_000;
+
 impl ShardCore {
     /// Subscribes filter by filter, in order, answers once, then begins to send retained messages.
     pub(super) fn handle_subscribe(&mut self, now: Time, slot: Slot, subscribe: &SubscribeRef<'_>) {
         let Some(client) = self.clients.get(slot) else { return };
+        let at_once = FILTERS_AT_ONCE.max(self.config.limits.subscriptions);
         let mut reasons = Vec::new();
         let mut granted_filters = Vec::new();
         for SubscriptionRef { filter, options } in subscribe.filters {
@@ -25,7 +30,11 @@ impl ShardCore {
                 retain_as_published: options.retain_as_published,
                 subscription_id: subscribe.subscription_id,
             };
-            let (reason, existed) = subscribe_one(&self.hub, &self.config.limits, client, filter, granted);
+            let (reason, existed) = if reasons.len() < at_once {
+                subscribe_one(&self.hub, &self.config.limits, client, filter, granted)
+            } else {
+                (ReasonCode::QuotaExceeded, false)
+            };
             reasons.push(reason);
             if reason.is_error() {
                 let counters = self.hub.counters(self.shard);

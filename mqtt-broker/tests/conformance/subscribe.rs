@@ -199,6 +199,15 @@ fn a_filter_beyond_the_limit_of_subscriptions_is_refused_alone() {
 }
 
 #[test]
+fn filters_that_are_too_many_for_one_packet_are_refused() {
+    let broker = TestBroker::with(|config| config.limits.subscriptions = 2);
+    let mut client = broker.client(V5, "c");
+    let filters = " <a> 00".repeat(10_002);
+    let answer = format!("90: 0001 []{} 97 97", " 00".repeat(10_000));
+    client.ask(&format!("82: 0001 []{filters}"), &answer);
+}
+
+#[test]
 fn a_subscribe_is_not_held_up_by_a_full_window() {
     let broker = TestBroker::with(|config| config.session.queue.window = NonZeroU16::MIN);
     for version in ALL {

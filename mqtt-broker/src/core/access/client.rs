@@ -1,5 +1,6 @@
 //! What the rules say of one client.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mqtt_codec::Text;
@@ -95,27 +96,27 @@ impl ClientAccess {
         &self.rules
     }
 
-    /// What the rules say of a filter.
+    /// What the rules say of a filter. Anybody may ask that of any number of filters, so most rules cost no allocation.
     fn judge(&self, filter: &str) -> FilterRuling {
         let names = self.names();
-        let mut refused: Vec<String> = Vec::new();
+        // filters of rules that refuse some of it
+        let mut refused: Vec<Cow<'_, str>> = Vec::new();
         let mut allowed = None;
         let about = self.numbers().filter_map(|number| Some((number, self.rules.rule(RuleId(number))?)));
         let about = about.filter(|(_, rule)| rule.actions.contains(Action::Subscribe));
         for (number, rule) in about {
             let id = Some(RuleId(number));
-            for (common, whole) in common_parts(rule, names, filter) {
+            for topic in overlapping(rule, names, filter) {
                 match rule.allow {
-                    // what an earlier rule refuses
-                    true if refused.iter().any(|refused| covers(refused, &common)) => {}
-                    true if whole && refused.is_empty() => {
+                    true if is_refused(&refused, &topic, filter) => {}
+                    true if refused.is_empty() && covers(&topic, filter) => {
                         return FilterRuling { extent: Extent::Inside, rule: id };
                     }
                     true => allowed = allowed.or(id),
-                    false if whole && allowed.is_none() => {
+                    false if allowed.is_none() && covers(&topic, filter) => {
                         return FilterRuling { extent: Extent::Disjoint, rule: id };
                     }
-                    false => refused.push(common),
+                    false => refused.push(topic),
                 }
                 if allowed.is_some() && !refused.is_empty() {
                     return FilterRuling { extent: Extent::Overlaps, rule: allowed };
@@ -167,10 +168,17 @@ impl ClientAccess {
     }
 }
 
-/// What the filters of a rule have in common with `filter`, each with whether that is all of it.
-fn common_parts(rule: &Rule, names: Names<'_>, filter: &str) -> impl Iterator<Item = (String, bool)> {
+/// The filters of a rule, as they are for one client, that have something in common with `filter`.
+fn overlapping<'r>(rule: &'r Rule, names: Names<'_>, filter: &str) -> impl Iterator<Item = Cow<'r, str>> {
     let resolved = rule.topics.iter().filter_map(move |topic: &Pattern| topic.resolve(names));
-    // most rules are about something else, which is seen without an allocation
-    let resolved = resolved.filter(move |topic| overlap(topic, filter));
-    resolved.filter_map(move |topic| Some((intersection(&topic, filter)?, covers(&topic, filter))))
+    resolved.filter(move |topic| overlap(topic, filter))
+}
+
+/// Whether one of `refused` takes all that `topic` and `filter` have in common.
+fn is_refused(refused: &[Cow<'_, str>], topic: &str, filter: &str) -> bool {
+    if refused.is_empty() {
+        return false;
+    }
+    let common = intersection(topic, filter);
+    common.is_some_and(|common| refused.iter().any(|refused| covers(refused, &common)))
 }
