@@ -2,10 +2,12 @@
 
 mod acl;
 mod auth;
+mod error;
 mod evidence;
 #[cfg(feature = "net")]
 mod file;
 mod guesses;
+mod limits;
 mod listener;
 mod lobby;
 mod network;
@@ -20,16 +22,17 @@ use std::time::Duration;
 
 use mqtt_codec::Rules;
 use mqtt_session::ServerConfig;
-use thiserror::Error;
 
 #[cfg(feature = "net")]
 pub use acl::{AclError, parse_acl};
 pub use acl::{AclSettings, RefusedPublish};
 pub use auth::AuthSettings;
+pub use error::ConfigError;
 pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings, ScramSettings};
 #[cfg(feature = "net")]
 pub use file::{FileError, SyntaxError};
 pub use guesses::GuessLimits;
+pub use limits::Limits;
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
 pub use lobby::{LobbyLimits, StageLimits};
 pub use network::{Network, NetworkError};
@@ -78,6 +81,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The most listeners of a broker.
+    pub const LISTENERS: usize = 1_000;
+
     /// Refuses values that contradict the standard or each other.
     ///
     /// # Errors
@@ -111,11 +117,6 @@ impl Config {
             None => Ok(()),
         }
     }
-}
-
-impl Config {
-    /// The most listeners of a broker.
-    pub const LISTENERS: usize = 1_000;
 
     /// Whether clients of a listener that claim nothing may connect.
     pub(crate) fn allows_anonymous(&self, listener: &Listener) -> bool {
@@ -154,157 +155,6 @@ impl Config {
             let place = place(address);
             place != (None, None) && !places.insert(place)
         })
-    }
-}
-
-/// Values that cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Settings of a listener that do not fit together.
-    #[error("{address}: {misfit}")]
-    Listener {
-        /// The listener.
-        address: Address,
-        /// What does not fit.
-        misfit: Misfit,
-    },
-    /// Other machines could connect, and nobody has said that they may.
-    #[error(
-        "{address} can be reached from other machines and nothing asks clients who they are: name \
-         users in a file (--password-file), or ask for certificates (client_ca), or let everybody in \
-         (--allow-anonymous), or listen on {}",
-        Listener::loopback()
-    )]
-    Open {
-        /// The first such listener.
-        address: Address,
-    },
-    /// A listener that asks somebody who is not configured.
-    #[error(
-        "{address}: auth names \"{name}\", which is not configured: configure it in the table [auth], or leave it out"
-    )]
-    Authenticator {
-        /// The listener.
-        address: Address,
-        /// Who is asked.
-        name: String,
-    },
-    /// A listener at which nothing could tell anybody from strangers, whom it refuses.
-    #[error(
-        "{address}: allow_anonymous is false and nothing asks clients who they are, so nobody could connect: \
-         configure something in the table [auth] that does, or leave out allow_anonymous"
-    )]
-    NobodyIn {
-        /// The listener.
-        address: Address,
-    },
-    /// Evidence that would not be looked at.
-    #[error("auth.{kind} is set, and auth.order does not name it: add \"{kind}\" there")]
-    Unasked {
-        /// What is set.
-        kind: &'static str,
-    },
-    /// Evidence that this program cannot look at.
-    #[error(
-        "auth.{kind} is set, but this program was built without it: build it with the features that cargo has by default"
-    )]
-    NotBuilt {
-        /// What is set.
-        kind: &'static str,
-    },
-    /// An order of what there is not, or of something twice.
-    #[error(
-        "auth.order names \"{name}\", which is no kind of evidence or stands there twice: certificate, jwt, \
-         scram, password_file and http are"
-    )]
-    Order {
-        /// What is named.
-        name: String,
-    },
-    /// Two listeners at one place.
-    #[error("{address}: another listener has the same address and port, or path: give each its own")]
-    Twice {
-        /// The second of them.
-        address: Address,
-    },
-    /// A limit of 0 that would let nobody in.
-    #[error("{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]
-    Zero {
-        /// The limit.
-        name: &'static str,
-    },
-    /// More listeners than there are places in an event loop.
-    #[error("{count} listeners are too many: a broker has {} at most", Config::LISTENERS)]
-    Listeners {
-        /// How many were given.
-        count: usize,
-    },
-    /// A size that MQTT does not know.
-    #[error(
-        "session.maximum_packet_size (--max-packet-size) is {size}, but has to lie between 1 and {}",
-        Rules::MAX_PACKET_SIZE
-    )]
-    PacketSize {
-        /// What was set.
-        size: u32,
-    },
-}
-
-/// Limits that hold for all clients, or for one connection whoever it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at once. Default 100,000; the limit of open files is usually lower.
-    pub connections: usize,
-    /// Sessions, connected or not. Default 1,000,000: many more than connections, since clients may keep theirs for
-    /// ever; beyond it only clients with a session can connect.
-    pub sessions: usize,
-    /// Unsent bytes of one connection above which its messages wait in the session. Default 128 KiB: a few round
-    /// trips of a fast link.
-    pub output: usize,
-    /// How long a connection that was given up may take to read its last packets. Default 1 s.
-    pub linger: Duration,
-    /// How long a client may take nothing of what it is sent, while something waits for it. Default 60 s: a pause of
-    /// the network passes, one who reads no more does not hold its output and, unread itself, escape its keep alive.
-    pub stall: Duration,
-    /// Levels of a topic or filter. Default 200: far above what people use, far below what makes matching slow.
-    pub topic_levels: usize,
-    /// Subscriptions of one session. Default 10,000.
-    pub subscriptions: usize,
-    /// Retained messages. Default 1,000,000.
-    pub retained_messages: usize,
-    /// Bytes of retained messages: topics, payloads and properties. Default 1 GiB.
-    pub retained_bytes: usize,
-    /// Messages on the way from one shard to another, above which the sender stops reading from its clients; each
-    /// counts once more for each KiB of itself and of the list of its receivers. Default 65,536.
-    pub mailbox: usize,
-    /// Entries of each shard's cache of match results. Default 16,384.
-    pub match_cache: usize,
-}
-
-impl Limits {
-    /// Names of limits that are 0 although every client needs one of what they limit.
-    fn that_serve_nobody(&self) -> impl Iterator<Item = &'static str> {
-        let needed = [("limits.connections", self.connections), ("limits.sessions", self.sessions)];
-        needed.into_iter().filter(|(_, limit)| *limit == 0).map(|(name, _)| name)
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 100_000,
-            sessions: 1_000_000,
-            output: 128 << 10,
-            linger: Duration::from_secs(1),
-            stall: Duration::from_secs(60),
-            topic_levels: 200,
-            subscriptions: 10_000,
-            retained_messages: 1_000_000,
-            retained_bytes: 1 << 30,
-            mailbox: 65_536,
-            match_cache: 16_384,
-        }
     }
 }
 

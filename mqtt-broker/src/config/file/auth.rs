@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer};
 
-use super::duration;
 use super::evidence::{certificate, http, jwt, scram};
+use super::scalar::duration;
 use crate::config::{
     AuthSettings, CertificateSettings, GuessLimits, HttpSettings, JwtSettings, ScramSettings,
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
 
-use super::{duration, size};
+use super::scalar::{duration, size};
 use crate::config::{CertificateName, CertificateSettings, HttpSettings, JwtSettings, ScramSettings};
 
 #[derive(serde::Deserialize)]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::de::{self, Deserialize, Deserializer};
 
-use super::lobby::StageTable;
+use super::lobby::{StageTable, networks};
+use super::scalar::Scalar;
 use crate::config::{ClientCertificate, Listener, Network, StageLimits};
 
 /// A table as it is written; [`Listener`] has the meaning of each setting.
@@ -67,11 +68,6 @@ fn address<'de, D: Deserializer<'de>>(input: D) -> Result<Listener, D::Error> {
     String::deserialize(input)?.parse().map_err(de::Error::custom)
 }
 
-fn networks<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Network>, D::Error> {
-    let texts = Vec::<String>::deserialize(input)?;
-    texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
-}
-
 fn client_certificate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<ClientCertificate>, D::Error> {
     match String::deserialize(input)?.as_str() {
         "none" => Ok(Some(ClientCertificate::None)),
@@ -83,9 +79,9 @@ fn client_certificate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Clie
 
 /// Mode bits: the number `0o660`, or its octal digits as text.
 fn permissions<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
-    let mode = match super::Scalar::deserialize(input)? {
-        super::Scalar::Number(number) => u32::try_from(number).ok(),
-        super::Scalar::Text(text) => u32::from_str_radix(text.trim_start_matches("0o"), 8).ok(),
+    let mode = match Scalar::deserialize(input)? {
+        Scalar::Number(number) => u32::try_from(number).ok(),
+        Scalar::Text(text) => u32::from_str_radix(text.trim_start_matches("0o"), 8).ok(),
     };
     mode.map(Some)
         .ok_or_else(|| de::Error::custom("permissions are mode bits: write for example 0o660 or \"660\""))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
 
-use super::{duration, size};
+use super::scalar::{duration, size};
 use crate::config::{LobbyLimits, Network, StageLimits};
 
 #[derive(serde::Deserialize)]
@@ -83,7 +83,7 @@ fn some_size<'de, D: Deserializer<'de>, T: TryFrom<u64>>(input: D) -> Result<Opt
     size(input).map(Some)
 }
 
-fn networks<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Network>, D::Error> {
+pub(super) fn networks<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Network>, D::Error> {
     let texts = Vec::<String>::deserialize(input)?;
     texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
 }

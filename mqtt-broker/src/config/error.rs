@@ -1,0 +1,100 @@
+//! Values that contradict the standard or each other.
+
+use mqtt_codec::Rules;
+use thiserror::Error;
+
+use super::{Address, Config, Listener, Misfit};
+
+/// Values that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Settings of a listener that do not fit together.
+    #[error("{address}: {misfit}")]
+    Listener {
+        /// The listener.
+        address: Address,
+        /// What does not fit.
+        misfit: Misfit,
+    },
+    /// Other machines could connect, and nobody has said that they may.
+    #[error(
+        "{address} can be reached from other machines and nothing asks clients who they are: name \
+         users in a file (--password-file), or ask for certificates (client_ca), or let everybody in \
+         (--allow-anonymous), or listen on {}",
+        Listener::loopback()
+    )]
+    Open {
+        /// The first such listener.
+        address: Address,
+    },
+    /// A listener that asks somebody who is not configured.
+    #[error(
+        "{address}: auth names \"{name}\", which is not configured: configure it in the table [auth], or leave it out"
+    )]
+    Authenticator {
+        /// The listener.
+        address: Address,
+        /// Who is asked.
+        name: String,
+    },
+    /// A listener at which nothing could tell anybody from strangers, whom it refuses.
+    #[error(
+        "{address}: allow_anonymous is false and nothing asks clients who they are, so nobody could connect: \
+         configure something in the table [auth] that does, or leave out allow_anonymous"
+    )]
+    NobodyIn {
+        /// The listener.
+        address: Address,
+    },
+    /// Evidence that would not be looked at.
+    #[error("auth.{kind} is set, and auth.order does not name it: add \"{kind}\" there")]
+    Unasked {
+        /// What is set.
+        kind: &'static str,
+    },
+    /// Evidence that this program cannot look at.
+    #[error(
+        "auth.{kind} is set, but this program was built without it: build it with the features that cargo has by default"
+    )]
+    NotBuilt {
+        /// What is set.
+        kind: &'static str,
+    },
+    /// An order of what there is not, or of something twice.
+    #[error(
+        "auth.order names \"{name}\", which is no kind of evidence or stands there twice: certificate, jwt, \
+         scram, password_file and http are"
+    )]
+    Order {
+        /// What is named.
+        name: String,
+    },
+    /// Two listeners at one place.
+    #[error("{address}: another listener has the same address and port, or path: give each its own")]
+    Twice {
+        /// The second of them.
+        address: Address,
+    },
+    /// A limit of 0 that would let nobody in.
+    #[error("{name} is 0, so nobody could connect: set 1 or more, or leave it out for the default")]
+    Zero {
+        /// The limit.
+        name: &'static str,
+    },
+    /// More listeners than there are places in an event loop.
+    #[error("{count} listeners are too many: a broker has {} at most", Config::LISTENERS)]
+    Listeners {
+        /// How many were given.
+        count: usize,
+    },
+    /// A size that MQTT does not know.
+    #[error(
+        "session.maximum_packet_size (--max-packet-size) is {size}, but has to lie between 1 and {}",
+        Rules::MAX_PACKET_SIZE
+    )]
+    PacketSize {
+        /// What was set.
+        size: u32,
+    },
+}

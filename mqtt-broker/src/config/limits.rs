@@ -1,0 +1,60 @@
+//! Limits of the broker as a whole.
+
+use std::time::Duration;
+
+/// Limits that hold for all clients, or for one connection whoever it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once. Default 100,000; the limit of open files is usually lower.
+    pub connections: usize,
+    /// Sessions, connected or not. Default 1,000,000: many more than connections, since clients may keep theirs for
+    /// ever; beyond it only clients with a session can connect.
+    pub sessions: usize,
+    /// Unsent bytes of one connection above which its messages wait in the session. Default 128 KiB: a few round
+    /// trips of a fast link.
+    pub output: usize,
+    /// How long a connection that was given up may take to read its last packets. Default 1 s.
+    pub linger: Duration,
+    /// How long a client may take nothing of what it is sent, while something waits for it. Default 60 s: a pause of
+    /// the network passes, one who reads no more does not hold its output and, unread itself, escape its keep alive.
+    pub stall: Duration,
+    /// Levels of a topic or filter. Default 200: far above what people use, far below what makes matching slow.
+    pub topic_levels: usize,
+    /// Subscriptions of one session. Default 10,000.
+    pub subscriptions: usize,
+    /// Retained messages. Default 1,000,000.
+    pub retained_messages: usize,
+    /// Bytes of retained messages: topics, payloads and properties. Default 1 GiB.
+    pub retained_bytes: usize,
+    /// Messages on the way from one shard to another, above which the sender stops reading from its clients; each
+    /// counts once more for each KiB of itself and of the list of its receivers. Default 65,536.
+    pub mailbox: usize,
+    /// Entries of each shard's cache of match results. Default 16,384.
+    pub match_cache: usize,
+}
+
+impl Limits {
+    /// Names of limits that are 0 although every client needs one of what they limit.
+    pub(super) fn that_serve_nobody(&self) -> impl Iterator<Item = &'static str> {
+        let needed = [("limits.connections", self.connections), ("limits.sessions", self.sessions)];
+        needed.into_iter().filter(|(_, limit)| *limit == 0).map(|(name, _)| name)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 100_000,
+            sessions: 1_000_000,
+            output: 128 << 10,
+            linger: Duration::from_secs(1),
+            stall: Duration::from_secs(60),
+            topic_levels: 200,
+            subscriptions: 10_000,
+            retained_messages: 1_000_000,
+            retained_bytes: 1 << 30,
+            mailbox: 65_536,
+            match_cache: 16_384,
+        }
+    }
+}
