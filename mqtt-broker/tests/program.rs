@@ -180,13 +180,45 @@ fn bad_files_are_refused_in_one_sentence() {
 }
 
 #[test]
+fn mistakes_that_are_none_of_the_syntax_have_a_line_as_well() {
+    let path = file("mistake.toml", "");
+    let name = path.to_str().expect("text");
+    for (text, line, sentence) in [
+        ("[auth]\norder = [\"pasword\"]", 2, "auth.order names \"pasword\""),
+        ("[auth.http]\ntimeout = 0\nurl = \"http://127.0.0.1\"", 2, "auth.http.timeout is 0"),
+        ("\n[auth.http]", 2, "auth.http.url \"\" has to be"),
+        ("[auth]\n\npassword_file = \"/no/such\"", 3, "cannot read the password file /no/such"),
+        ("[auth]\nacl_file = \"/no/such\"", 2, "cannot read the rules /no/such"),
+        ("[auth.jwt]", 1, "auth.jwt: it has no key"),
+        ("[auth.scram]", 1, "auth.scram: it has no file"),
+        ("[session]\nmaximum_packet_size = 0", 2, "session.maximum_packet_size"),
+        (
+            "[[listener]]\naddress = \"tcp://127.0.0.1:0\"\nauth = [\"jwt\"]",
+            3,
+            "tcp://127.0.0.1:0: auth names \"jwt\"",
+        ),
+        (
+            "[[listener]]\naddress = \"tls://127.0.0.1:0\"\ncertificate = \"/no/such\"\nkey = \"/no/such\"",
+            3,
+            "tls://127.0.0.1:0: ",
+        ),
+        ("[[acl.rule]]\nallow = \"all\"\ntopics = [\"a\"]\ngroups = [\"g\"]", 1, "there is no group \"g\""),
+    ] {
+        fs::write(&path, text).expect("a temporary file");
+        let refused = refused(&["check", "--config", name], 2);
+        assert!(refused.starts_with(&format!("{name}, line {line}: {sentence}")), "{text}\n{refused}");
+    }
+}
+
+#[test]
 fn an_open_address_needs_a_decision() {
     let sentence =
         "tcp://0.0.0.0:0 can be reached from other machines and nothing asks clients who they are: ";
     assert!(refused(&["--listen", "tcp://0.0.0.0:0"], 2).starts_with(sentence));
     let path = file("open.toml", "[[listener]]\naddress = 'tcp://0.0.0.0:0'");
     let path = path.to_str().expect("text");
-    assert!(refused(&["--config", path], 2).starts_with(sentence));
+    let refused = refused(&["--config", path], 2);
+    assert!(refused.starts_with(&format!("{path}, line 2: {sentence}")), "{refused}");
     assert_eq!(run(&["check", "--config", path, "--allow-anonymous"]).0, Some(0));
 }
 
@@ -513,5 +545,6 @@ fn rules_that_are_wrong_are_refused_with_their_line() {
     let both = format!("[auth]\nacl_file = \"{acl}\"\n[[acl.rule]]\nallow = \"all\"\ntopics = [\"a\"]\n");
     let both = file("both-acl.toml", &both);
     let sentence = refused(&["check", "--config", both.to_str().expect("a path of text")], 2);
-    assert!(sentence.starts_with("rules stand in [[acl.rule]] and in the file"), "{sentence}");
+    let both = format!("{}, line 2: rules stand in [[acl.rule]] and in the file", both.display());
+    assert!(sentence.starts_with(&both), "{sentence}");
 }

@@ -12,6 +12,7 @@ use super::JwtError;
 use super::password::PasswordFileError;
 #[cfg(feature = "scram")]
 use super::scram::ScramFileError;
+use crate::config::Place;
 
 /// Why clients cannot be judged as the configuration says.
 #[derive(Debug, Error)]
@@ -37,4 +38,26 @@ pub enum AuthError {
     #[cfg(feature = "scram")]
     #[error("auth.scram: {0}")]
     Scram(#[from] ScramFileError),
+}
+
+impl AuthError {
+    /// The setting to look at; none if the message names the line of another file.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Certificate(_) => Some(Place::setting("auth.certificate")),
+            #[cfg(feature = "http-auth")]
+            Self::Http(error) => Some(Place::setting(error.setting())),
+            #[cfg(feature = "jwt")]
+            Self::Jwt(_) => Some(Place::setting("auth.jwt")),
+            #[cfg(feature = "net")]
+            Self::Passwords(PasswordFileError::Read { .. }) => Some(Place::setting("auth.password_file")),
+            #[cfg(feature = "net")]
+            Self::Passwords(PasswordFileError::Line { .. }) => None,
+            #[cfg(feature = "scram")]
+            Self::Scram(ScramFileError::Line { .. }) => None,
+            #[cfg(feature = "scram")]
+            Self::Scram(_) => Some(Place::setting("auth.scram")),
+        }
+    }
 }

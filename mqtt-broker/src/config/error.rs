@@ -3,7 +3,7 @@
 use mqtt_codec::Rules;
 use thiserror::Error;
 
-use super::{Address, Config, Listener, Misfit};
+use super::{Address, Config, Listener, Misfit, Place};
 
 /// Values that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -70,6 +70,15 @@ pub enum ConfigError {
         /// What is named.
         name: String,
     },
+    /// A listener that asks by certificates alone who a client is, and asks for none.
+    #[error(
+        "{address}: certificates alone tell who a client is (auth.certificate), and this listener asks for none, so nobody \
+         could connect: set its client_ca, or say by auth = [] that nobody is asked"
+    )]
+    NoCertificates {
+        /// The listener.
+        address: Address,
+    },
     /// Two listeners at one place.
     #[error("{address}: another listener has the same address and port, or path: give each its own")]
     Twice {
@@ -97,4 +106,24 @@ pub enum ConfigError {
         /// What was set.
         size: u32,
     },
+}
+
+impl ConfigError {
+    /// The setting to look at.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Listener { address, .. } | Self::Open { address } | Self::Twice { address } => {
+                Place::listener(address, "address")
+            }
+            Self::Authenticator { address, .. } | Self::NoCertificates { address } => {
+                Place::listener(address, "auth")
+            }
+            Self::NobodyIn { address } => Place::listener(address, "allow_anonymous"),
+            Self::Listeners { .. } => Place::setting("listener"),
+            Self::NotBuilt { kind } => Place::Setting(format!("auth.{kind}").into()),
+            Self::Order { .. } | Self::Unasked { .. } => Place::setting("auth.order"),
+            Self::PacketSize { .. } => Place::setting("session.maximum_packet_size"),
+            Self::Zero { name } => Place::setting(name),
+        }
+    }
 }

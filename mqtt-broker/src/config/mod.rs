@@ -11,6 +11,7 @@ mod limits;
 mod listener;
 mod lobby;
 mod network;
+mod place;
 #[cfg(feature = "net")]
 pub mod quantity;
 mod renewed;
@@ -36,6 +37,7 @@ pub use limits::Limits;
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
 pub use lobby::{LobbyLimits, StageLimits};
 pub use network::{Network, NetworkError};
+pub use place::Place;
 pub use transport::{TcpSettings, TlsSettings, TlsVersion};
 
 /// Everything that can be set.
@@ -132,7 +134,14 @@ impl Config {
         let is_judged = listener.auth.as_ref().map_or(!kinds.is_empty(), |names| !names.is_empty());
         let needs_certificate = listener.client_certificate() == ClientCertificate::Required;
         if is_judged || needs_certificate {
-            return Ok(());
+            let mut judges = kinds.iter().filter(|kind| {
+                listener.auth.as_ref().is_none_or(|names| names.iter().any(|name| name == *kind))
+            });
+            let asks = listener.client_certificate() != ClientCertificate::None;
+            if asks || self.allows_anonymous(listener) || judges.any(|kind| *kind != "certificate") {
+                return Ok(());
+            }
+            return Err(ConfigError::NoCertificates { address: address.clone() });
         }
         if listener.allow_anonymous == Some(false) {
             return Err(ConfigError::NobodyIn { address: address.clone() });
@@ -169,6 +178,22 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.listeners.push(any);
         assert_eq!(config.check(), Err(ConfigError::Listeners { count: Config::LISTENERS + 1 }));
+    }
+
+    #[test]
+    fn certificates_alone_let_nobody_in_where_none_is_asked_for() {
+        let plain: Listener = "tcp://0.0.0.0:1883".parse().expect("a URL");
+        let mut config = Config { listeners: vec![plain.clone()], ..Config::default() };
+        config.auth.certificate = Some(CertificateSettings::default());
+        let address = plain.address.clone();
+        assert_eq!(config.check(), Err(ConfigError::NoCertificates { address: address.clone() }));
+        config.listeners[0].allow_anonymous = Some(true);
+        assert_eq!(config.check(), Ok(()));
+        config.listeners[0].allow_anonymous = None;
+        config.auth.password_file = Some("users".into());
+        assert_eq!(config.check(), Ok(()));
+        config.listeners[0].auth = Some(vec!["certificate".to_owned()]);
+        assert_eq!(config.check(), Err(ConfigError::NoCertificates { address }));
     }
 
     #[test]

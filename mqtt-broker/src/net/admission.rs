@@ -213,7 +213,7 @@ impl ShardLoop {
             let (peer, by) = (connection.stream.peer(), by.as_ref().map(|judge| judge.name()));
             // as debug text: names may contain anything
             let (user_name, client_id) = (connect.user_name.as_deref(), &*connect.client_id);
-            tracing::info!(%peer, ?user_name, ?client_id, by, unsaid, "client refused: {refused}");
+            tracing::info!(%peer, ?user_name, ?client_id, by, not_logged = unsaid, "client refused: {refused}");
         }
         // what cannot be judged is not the client's fault
         let fault = !matches!(refused, Refused::Unavailable);

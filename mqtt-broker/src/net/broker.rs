@@ -16,7 +16,7 @@ use super::listen::TlsError;
 use super::listen::{Entrance, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
 use crate::auth::{AuthError, Authenticator};
-use crate::config::{AclError, Address, Config, ConfigError, Listener};
+use crate::config::{AclError, Address, Config, ConfigError, Listener, Place};
 use crate::core::Hub;
 
 /// Where rules of the configuration itself are from, for messages.
@@ -66,6 +66,22 @@ pub enum StartError {
         /// What is wrong with them.
         error: Box<TlsError>,
     },
+}
+
+impl StartError {
+    /// The setting to look at; none if it is about something else, or the message names the line of another file.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Acl(error) => error.place(),
+            Self::Auth(error) => error.place(),
+            Self::Config(error) => Some(error.place()),
+            #[cfg(feature = "tls")]
+            Self::Tls { address, .. } => {
+                Some(Place::Listener { address: address.clone(), setting: "certificate" })
+            }
+            Self::Bind { .. } | Self::Shard(_) => None,
+        }
+    }
 }
 
 impl Broker {

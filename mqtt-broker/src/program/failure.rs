@@ -1,7 +1,9 @@
 //! What went wrong, as one sentence on standard error and an exit code.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -25,6 +27,8 @@ pub(crate) enum Failure {
          wss://, or leave them out"
     )]
     CertificateUnused,
+    #[error("{}, line {line}: {failure}", path.display())]
+    At { path: PathBuf, line: usize, failure: Box<Self> },
     #[error("the broker has ended, because {0}; its log says more")]
     Ended(io::Error),
     #[error(transparent)]
@@ -51,12 +55,32 @@ impl From<StartError> for Failure {
 }
 
 impl Failure {
+    /// Says with a mistake in a configuration which line to look at.
+    pub(crate) fn located(self, path: &Path) -> Self {
+        let place = match &self {
+            Self::Acl(error) => error.place(),
+            Self::Config(error) => Some(error.place()),
+            Self::Start(error) => error.place(),
+            _ => None,
+        };
+        let Some(place) = place else { return self };
+        match fs::read_to_string(path).ok().and_then(|text| place.line(&text)) {
+            Some(line) => Self::At { path: path.to_owned(), line, failure: Box::new(self) },
+            None => self,
+        }
+    }
+
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("mqtt-broker: {self}");
+        self.exit_code()
+    }
+
+    fn exit_code(&self) -> ExitCode {
         match self {
             Self::Acl(_) | Self::CertificateUnused | Self::Config(_) | Self::File(_) | Self::Topic { .. } => {
                 ExitCode::from(2)
             }
+            Self::At { failure, .. } => failure.exit_code(),
             Self::Start(StartError::Auth(_)) => ExitCode::from(2),
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),

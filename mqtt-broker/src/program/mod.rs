@@ -53,7 +53,8 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
 
 fn check(settings: Settings) -> Result<ExitCode, Failure> {
     let config = settings.config()?;
-    Broker::builder().config(config.clone()).check()?;
+    let checked = Broker::builder().config(config.clone()).check();
+    checked.map_err(|error| settings.located(error))?;
     say(&format_args!("The configuration is valid and serves {}.", urls(&config)));
     Ok(ExitCode::SUCCESS)
 }

@@ -156,8 +156,21 @@ impl Settings {
     /// The file with the options laid over it, checked.
     ///
     /// # Errors
-    /// The first mistake in it.
+    /// The first mistake in it, with its line.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
+        self.laid_over().map_err(|failure| self.located(failure))
+    }
+
+    /// Says with a mistake which line of the file to look at.
+    pub(crate) fn located(&self, failure: impl Into<Failure>) -> Failure {
+        let failure = failure.into();
+        match &self.config {
+            Some(path) => failure.located(path),
+            None => failure,
+        }
+    }
+
+    fn laid_over(&self) -> Result<Config, Failure> {
         let mut config = match &self.config {
             Some(path) => Config::read(path)?,
             None => Config::default(),
@@ -191,6 +204,10 @@ impl Settings {
             config.session.maximum_packet_size = size;
         }
         config.check()?;
+        if let Some(path) = &self.config {
+            // who reads the rules later does not know what the file is called
+            config.rules(&path.display().to_string())?;
+        }
         Ok(config)
     }
 }

@@ -15,7 +15,8 @@ pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let config = settings.config()?;
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
-    let mut handle = Broker::builder().config(config).start().await?;
+    let started = Broker::builder().config(config).start().await;
+    let mut handle = started.map_err(|error| settings.located(error))?;
     super::say(&greeting(handle.listeners()));
     loop {
         tokio::select! {
@@ -34,7 +35,8 @@ pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
 
 /// Reads the configuration again; with a mistake in it the broker goes on as it was.
 fn reload(handle: &BrokerHandle, settings: &Settings) {
-    let reloaded = settings.config().and_then(|config| Ok(handle.reload(config)?));
+    let reloaded =
+        settings.config().and_then(|config| handle.reload(config).map_err(|error| settings.located(error)));
     match reloaded {
         Ok(waiting) if waiting.is_empty() => super::say(&"Reloaded the configuration and its files"),
         Ok(waiting) => super::say(&format_args!(

@@ -47,6 +47,17 @@ pub enum HttpError {
     },
 }
 
+impl HttpError {
+    pub(in crate::auth) fn setting(&self) -> &'static str {
+        match self {
+            Self::Ca { .. } | Self::Read { option: "ca", .. } => "auth.http.ca",
+            Self::Read { .. } | Self::Token { .. } => "auth.http.bearer_token",
+            Self::Url { url } if !url.is_empty() => "auth.http.url",
+            Self::Tls(_) | Self::Url { .. } => "auth.http",
+        }
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Debug, Error)]
 pub(super) enum Failure {

@@ -10,8 +10,8 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::{AclSettings, RefusedPublish};
-use crate::config::Config;
 use crate::config::file::{SyntaxError, line_of};
+use crate::config::{Config, Place};
 use crate::core::access::{Action, Actions, Audience, Pattern, Rule, RuleError, Rules, parse_mosquitto};
 use crate::files;
 
@@ -23,7 +23,7 @@ pub enum AclError {
     #[error("rules stand in [[acl.rule]] and in the file that auth.acl_file names: keep them in one place")]
     Both,
     /// The file cannot be read.
-    #[error("cannot read the rules {}: {error}", path.display())]
+    #[error("cannot read the rules {}: {error}; they are a file in TOML, or as mosquitto has it", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -46,6 +46,16 @@ pub enum AclError {
         /// What is wrong.
         error: SyntaxError,
     },
+}
+
+impl AclError {
+    /// The setting to look at; none if the message names a line.
+    pub const fn place(&self) -> Option<Place> {
+        match self {
+            Self::Both | Self::Read { .. } => Some(Place::setting("auth.acl_file")),
+            Self::Rule { .. } | Self::Syntax { .. } => None,
+        }
+    }
 }
 
 impl Config {

@@ -6,6 +6,7 @@
 mod auth;
 mod error;
 mod evidence;
+mod line;
 mod listener;
 mod lobby;
 mod scalar;

@@ -11,6 +11,7 @@ pub(super) fn plain(message: &str) -> String {
     let expected = match expected {
         "a boolean" => "true or false",
         "a nonzero u16" => "a whole number from 1 to 65535",
+        "path string" => "the path of a file in quotes",
         "a sequence" => "a list, as [\"...\", \"...\"], or as [[listener]] where each is a table",
         "a string" => "text in quotes",
         "u8" => "a whole number from 0 to 255",
