@@ -185,7 +185,7 @@ mod tests {
         let plain: Listener = "tcp://0.0.0.0:1883".parse().expect("a URL");
         let mut config = Config { listeners: vec![plain.clone()], ..Config::default() };
         config.auth.certificate = Some(CertificateSettings::default());
-        let address = plain.address.clone();
+        let address = plain.address;
         assert_eq!(config.check(), Err(ConfigError::NoCertificates { address: address.clone() }));
         config.listeners[0].allow_anonymous = Some(true);
         assert_eq!(config.check(), Ok(()));
