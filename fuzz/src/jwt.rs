@@ -11,6 +11,7 @@ use mqtt_broker::auth::{Attempt, Authenticator, Decision, Jwt, Secret};
 use mqtt_broker::config::{JwtSettings, Listener};
 use mqtt_codec::{Text, Version};
 use ring::hmac::{HMAC_SHA256, Key, sign};
+use serde_json::Value;
 
 /// The secret that counts, and that of somebody else.
 const OURS: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
@@ -20,7 +21,8 @@ const THEIRS: &[u8; 32] = b"0123456789abcdef0123456789abcdeF";
 const KEYS: &str = include_str!("jwt.jwks");
 
 /// Finds passwords that are admitted without the signature of somebody who is trusted, and tokens with a good signature that
-/// are admitted with a name that is none, or for longer than they say. The first byte chooses:
+/// are admitted although their header demands something else, or as somebody or until a time that they do not say. The first
+/// byte chooses:
 ///
 /// * the rest is the password as it stands;
 /// * the rest is a header and claims, divided by a line break, signed by a stranger;
@@ -30,7 +32,7 @@ pub fn jwt(data: &[u8]) {
     match kind % 3 {
         0 => refused(rest),
         1 => refused(&token(rest, THEIRS)),
-        _ => believed(&token(rest, OURS)),
+        _ => believed(rest),
     }
 }
 
@@ -39,18 +41,51 @@ fn refused(password: &[u8]) {
     assert!(!matches!(decision, Decision::Admit(_)), "{decision:?}");
 }
 
-fn believed(password: &[u8]) {
-    let Decision::Admit(identity) = judge(password) else { return };
-    assert!(identity.user_name.is_some_and(|name| !name.is_empty()));
-    assert!(identity.groups.iter().all(|name| !name.is_empty()));
-    assert!(identity.expires.is_none_or(|end| end > SystemTime::UNIX_EPOCH));
+fn believed(text: &[u8]) {
+    let Decision::Admit(identity) = judge(&token(text, OURS)) else { return };
+    let [header, claims] =
+        halves(text).map(|half| serde_json::from_slice::<Value>(half).expect("it was understood"));
+    assert_eq!((&header["alg"], &header["crit"]), (&Value::from("HS256"), &Value::Null));
+    let name = identity.user_name.expect("somebody");
+    assert!(!name.is_empty() && claims["sub"] == *name);
+    let groups = match &claims["groups"] {
+        Value::Array(groups) => groups.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    };
+    assert!(
+        groups.iter().all(|group| **group != *"")
+            && identity
+                .groups
+                .iter()
+                .map(|name| &**name)
+                .eq(groups.iter().filter_map(|group| group.as_str()))
+    );
+    // none that is nobody's, and no end that was overlooked
+    assert!(claims["aud"].is_null());
+    assert_eq!(claims.get("exp").is_some(), identity.expires.is_some());
+    let now = SystemTime::now();
+    assert!(identity.expires.is_none_or(|end| end > now));
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).expect("a clock that was set").as_secs_f64();
+    assert!(claims["nbf"].is_null() || claims["nbf"].as_f64().is_some_and(|begin| begin < seconds + 60.0));
+    let permissions = identity.permissions.unwrap_or_default();
+    for (filters, said) in [(permissions.publish, "publish"), (permissions.subscribe, "subscribe")] {
+        let said = claims["acl"][said].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(filters.iter().map(|filter| filter.as_str()).eq(said.iter().filter_map(Value::as_str)));
+    }
+}
+
+/// Header and claims.
+fn halves(text: &[u8]) -> [&[u8]; 2] {
+    let cut = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
+    let (header, claims) = text.split_at(cut);
+    [header, claims.get(1..).unwrap_or_default()]
 }
 
 fn token(text: &[u8], secret: &[u8]) -> Vec<u8> {
-    let cut = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
-    let (header, claims) = text.split_at(cut);
+    let [header, claims] = halves(text);
     let part = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
-    let message = format!("{}.{}", part(header), part(claims.get(1..).unwrap_or_default()));
+    let message = format!("{}.{}", part(header), part(claims));
     let signature = sign(&Key::new(HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", part(signature.as_ref())).into_bytes()
 }
@@ -88,6 +123,8 @@ fn authenticator() -> Jwt {
         require_expiry: false,
         ..JwtSettings::default()
     });
-    [secret, key_set].map(|path| std::fs::remove_file(path).expect("it was written"));
+    for path in [secret, key_set] {
+        std::fs::remove_file(path).expect("it was written");
+    }
     jwt.expect("the keys are good")
 }

@@ -59,6 +59,11 @@ impl Jwt {
 
     fn judge(&self, token: &str, attempt: &Attempt) -> Result<Identity, Doubt> {
         let claims = self.believe(token)?;
+        // [RFC 7519, 4.1.3] whatever it is: the library looks only at what could be an audience
+        if self.settings.audiences.is_empty() && claims.get("aud").is_some_and(|audience| !audience.is_null())
+        {
+            return Err(Doubt::Audience);
+        }
         let identity = identity(&claims, &self.settings)?;
         // the library counts whole seconds, and the last one in
         if identity.expires.is_some_and(|end| end <= SystemTime::now()) {

@@ -183,7 +183,10 @@ fn issuer_and_audience_are_those_that_are_set() {
     };
     let judge = |settings: &JwtSettings, more: Value| judge(settings, &signer, &claims(more)).err();
     assert_eq!(judge(&anybody, json!({ "iss": "somebody" })), None);
-    assert_eq!(judge(&anybody, json!({ "aud": "another service" })), Some(Doubt::Audience));
+    for audience in [json!("another service"), json!([]), json!(5), json!({ "mqtt": true })] {
+        assert_eq!(judge(&anybody, json!({ "aud": audience })), Some(Doubt::Audience), "{audience}");
+    }
+    assert_eq!(judge(&anybody, json!({ "aud": null })), None);
 
     let known = JwtSettings { issuers: vec!["https://id".to_owned()], ..anybody.clone() };
     assert_eq!(judge(&known, json!({ "iss": "https://id" })), None);
