@@ -5,6 +5,7 @@ mod sim;
 
 use std::time::Duration;
 
+use mqtt_broker::core::access::{Action, parse_mosquitto};
 use mqtt_broker::core::{ConnectionId, Counter, Mail, Notice, RefusalReason};
 use mqtt_codec::{Connect, Disconnect, Packet, QoS, ReasonCode, Seconds, Version};
 use sim::Sim;
@@ -180,6 +181,26 @@ fn the_log_hears_what_happened_in_the_order_in_which_it_happened() {
         _ => "something else",
     });
     assert_eq!(notices.collect::<Vec<_>>(), ["connected", "disconnected", "connected"]);
+}
+
+#[test]
+fn of_what_a_flood_may_not_do_the_log_hears_the_first_of_a_turn() {
+    let mut sim = Sim::new(1);
+    sim.hub.set_rules(parse_mosquitto("acl", "topic read a").expect("rules"));
+    let mut publishes = Vec::new();
+    for topic in ["a", "b", "c"] {
+        let publish = publish(topic, "", QoS::AtMostOnce, 0);
+        publish.encode(Version::V3_1_1, &mut publishes).expect("a PUBLISH");
+    }
+    sim.connect_with(connect(Version::V3_1_1, "c"), &publishes);
+    let notices: Vec<_> = std::iter::from_fn(|| sim.cores[0].poll_notice()).collect();
+    let [Notice::Connected { .. }, Notice::NotAuthorized { client_id, user_name, action, topic }] =
+        &notices[..]
+    else {
+        panic!("{notices:?}");
+    };
+    assert_eq!((&**client_id, user_name, *action, &**topic), ("c", &None, Action::Publish, "a"));
+    assert_eq!(sim.count(Counter::PublishNotAuthorized), 3);
 }
 
 #[test]

@@ -100,6 +100,10 @@ impl Chain {
         if self.allow_anonymous && attempt.is_anonymous() {
             return Ok(Identity::default());
         }
+        if attempt.is_anonymous() {
+            let client_id = attempt.client_id.as_str();
+            tracing::debug!(client_id, "an anonymous client came, and allow_anonymous is false");
+        }
         note_refused(&self.judges, attempt);
         Err(Rejected { refused: Refused::Credentials, by: None })
     }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use mqtt_codec::{Connect, ReasonCode, TopicFilterRef};
 
-use super::access::{ClientAccess, Extent, Rules};
+use super::access::{Action, ClientAccess, Extent, Rules};
 use super::clients::Client;
 use super::hub::Hub;
 use super::lobby::Refusal;
-use super::shard::{ShardCore, Slot};
+use super::shard::{Notice, ShardCore, Slot};
 use super::stats::Counter;
 use super::user::User;
 use crate::config::RefusedPublish;
@@ -57,6 +57,20 @@ impl ShardCore {
             }
         }
         Ok(access.map(Arc::new))
+    }
+
+    /// Has the log say what a client may not do, unless it says that of another one already.
+    pub(super) fn note_not_authorized(&mut self, slot: Slot, action: Action, topic: &str) {
+        if self.work.not_authorized.is_some() {
+            return;
+        }
+        let Some(client) = self.clients.get(slot) else { return };
+        self.work.not_authorized = Some(Notice::NotAuthorized {
+            client_id: (*client.id).into(),
+            user_name: client.user.as_ref().and_then(|user| user.name.clone()),
+            action,
+            topic: topic.into(),
+        });
     }
 
     /// Ends the connection of a client whose PUBLISH was refused, if it has no way to be told and the configuration wants it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mqtt_codec::{Message, PublishRef, QoS, ReasonCode, Seconds, Will};
 use mqtt_session::{Outbound, Receipt, Time};
 
+use super::access::Action;
 use super::hub::RetainedMessage;
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot};
@@ -66,6 +67,7 @@ impl ShardCore {
             return None;
         }
         self.counters().add(Counter::PublishNotAuthorized, 1);
+        self.note_not_authorized(slot, if retain { Action::Retain } else { Action::Publish }, topic);
         Some(ReasonCode::NotAuthorized)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mqtt_codec::{ReasonCode, Text};
 use mqtt_session::{CloseReason, Time};
 
-use super::access::Rules;
+use super::access::{Action, Rules};
 use super::clients::Clients;
 use super::delivery::{Target, weigh};
 use super::hub::Hub;
@@ -59,6 +59,19 @@ pub enum Notice {
         /// Why.
         cause: CloseReason,
     },
+    /// The rules of permission do not allow what a client wants. Of many in a turn this is the first, while
+    /// [`Counter::PublishNotAuthorized`](super::Counter::PublishNotAuthorized) and
+    /// [`Counter::SubscriptionsNotAuthorized`](super::Counter::SubscriptionsNotAuthorized) have them all.
+    NotAuthorized {
+        /// Its identifier.
+        client_id: Box<str>,
+        /// Its user name, if somebody has judged it.
+        user_name: Option<Text>,
+        /// What it wants to do.
+        action: Action,
+        /// The topic, or the filter.
+        topic: Box<str>,
+    },
 }
 
 /// Bytes of the match cache for each entry that it may have: a topic and about ten targets. Topics with more take the
@@ -98,6 +111,8 @@ pub(super) struct Work {
     pub(super) flush: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     pub(super) notices: VecDeque<Notice>,
+    /// What a client may not do: one, however many a flood brings.
+    pub(super) not_authorized: Option<Notice>,
     /// What clients say of themselves; each is silent until it is answered.
     pub(super) renewals: VecDeque<Renewal>,
     /// Mail for each other shard.
@@ -226,9 +241,9 @@ impl ShardCore {
         self.work.closed.pop()
     }
 
-    /// The next thing to log, in the order in which it happened.
+    /// The next thing to log, in the order in which it happened; then what was not authorized.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.work.notices.pop_front()
+        self.work.notices.pop_front().or_else(|| self.work.not_authorized.take())
     }
 
     /// Whether every client was told that the broker stops.

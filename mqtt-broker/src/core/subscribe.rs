@@ -3,6 +3,7 @@
 use mqtt_codec::{ReasonCode, RetainHandling, SubscribeRef, SubscriptionRef, TopicFilterRef, UnsubscribeRef};
 use mqtt_session::Time;
 
+use super::access::Action;
 use super::clients::Client;
 use super::hub::Hub;
 use super::replay::{Replay, Replays};
@@ -23,6 +24,7 @@ impl ShardCore {
         let at_once = FILTERS_AT_ONCE.max(self.config.limits.subscriptions);
         let mut reasons = Vec::new();
         let mut granted_filters = Vec::new();
+        let mut refused: Option<TopicFilterRef<'_>> = None;
         for SubscriptionRef { filter, options } in subscribe.filters {
             let granted = Granted {
                 qos: options.qos,
@@ -41,6 +43,7 @@ impl ShardCore {
                 counters.add(Counter::SubscriptionsRefused, 1);
                 if reason == ReasonCode::NotAuthorized {
                     counters.add(Counter::SubscriptionsNotAuthorized, 1);
+                    refused = refused.or(Some(filter));
                 }
                 continue;
             }
@@ -48,6 +51,9 @@ impl ShardCore {
             if wants_retained(options.retain_handling, existed) && is_plain(filter) {
                 client.replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
+        }
+        if let Some(filter) = refused {
+            self.note_not_authorized(slot, Action::Subscribe, filter.as_str());
         }
         let wait = granted_filters.into_iter().fold(None, |_, (filter, granted)| {
             let filter = || filter.to_topic_filter();

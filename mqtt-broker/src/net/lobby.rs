@@ -142,23 +142,28 @@ impl ShardLoop {
     /// Gives a connection to its client, or says why not.
     fn attach(&mut self, now: Time, new: NewConnection) {
         let id = new.connection;
+        let client_id = new.connect.client_id.clone();
         match self.core.connect(now, new) {
             Ok(slot) => {
                 if let Some(connection) = self.connections.get(id) {
                     connection.place = Place::Client(slot);
                 }
             }
-            Err(refusal) => self.refuse(now, id, &refusal),
+            Err(refusal) => self.refuse_client(now, id, Some(&client_id), &refusal),
         }
         self.settle(now);
     }
 
     pub(super) fn refuse(&mut self, now: Time, id: ConnectionId, refusal: &Refusal) {
+        self.refuse_client(now, id, None, refusal);
+    }
+
+    fn refuse_client(&mut self, now: Time, id: ConnectionId, client_id: Option<&str>, refusal: &Refusal) {
         if let Some(unsaid) = self.failure_logs.speak(now, refusal.reason.counter())
             && let Some(connection) = self.connections.get(id)
         {
             let peer = connection.stream.peer();
-            tracing::info!(%peer, not_logged = unsaid, "connection refused: {}", refusal.reason);
+            tracing::info!(%peer, ?client_id, not_logged = unsaid, "connection refused: {}", refusal.reason);
         }
         self.turn_down(now, id, refusal);
     }

@@ -17,6 +17,7 @@ use super::renewal::Renewals;
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
 use crate::auth::Attempt;
+use crate::core::access::Action;
 use crate::core::{Admission, ConnectionId, Counter, Hub, Notice, ShardCore};
 
 /// Events taken from one poll.
@@ -146,7 +147,7 @@ impl ShardLoop {
         self.settle(now);
         self.flush(now);
         self.settle(now);
-        self.log();
+        self.log(now);
     }
 
     fn handle_event(&mut self, now: Time, token: Token, event: &mio::event::Event) {
@@ -185,7 +186,7 @@ impl ShardLoop {
         }
     }
 
-    fn log(&mut self) {
+    fn log(&mut self, now: Time) {
         while let Some(notice) = self.core.poll_notice() {
             match notice {
                 Notice::Connected { client_id, user_name, version, session_present } => {
@@ -194,6 +195,23 @@ impl ShardLoop {
                 }
                 Notice::Disconnected { client_id, cause } => {
                     tracing::debug!(?client_id, "client disconnected: {cause}");
+                }
+                Notice::NotAuthorized { client_id, user_name, action, topic } => {
+                    let counter = match action {
+                        Action::Publish | Action::Retain => Counter::PublishNotAuthorized,
+                        Action::Subscribe => Counter::SubscriptionsNotAuthorized,
+                    };
+                    // how many more there were is not known here, but counted
+                    if self.failure_logs.speak(now, counter).is_some() {
+                        let (user_name, action) = (user_name.as_deref(), action.name());
+                        tracing::info!(
+                            ?client_id,
+                            ?user_name,
+                            action,
+                            ?topic,
+                            "not authorized: mqtt-broker acl explain says which rule decides"
+                        );
+                    }
                 }
             }
         }

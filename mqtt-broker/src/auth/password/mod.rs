@@ -108,11 +108,20 @@ impl PasswordFile {
             verifier.verify(password.expose())
         });
         let Ok(matches) = hashing.await else { return Decision::Refuse(Refused::Unavailable) };
-        if is_known { self.conclude(attempt, user, key, matches) } else { Decision::Pass }
+        if is_known {
+            return self.conclude(attempt, user, key, matches);
+        }
+        tracing::debug!(
+            ?user,
+            client_id = attempt.client_id.as_str(),
+            "the password file knows no such user"
+        );
+        Decision::Pass
     }
 
     fn conclude(&self, attempt: &Attempt, user: &Text, key: Key, matches: bool) -> Decision {
         if !matches {
+            tracing::debug!(?user, client_id = attempt.client_id.as_str(), "the password is another one");
             self.guesses().fail(self.now(), user, attempt.peer);
             return Decision::Refuse(Refused::Credentials);
         }
