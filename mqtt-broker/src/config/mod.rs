@@ -125,6 +125,16 @@ impl Config {
         listener.allow_anonymous.unwrap_or(self.auth.allow_anonymous)
     }
 
+    /// Whether a client of a listener may connect that shows nothing: no password, no token and no certificate.
+    pub fn lets_in_unasked(&self, listener: &Listener) -> bool {
+        let is_judged = match &listener.auth {
+            Some(names) => !names.is_empty(),
+            None => !self.auth.kinds().is_empty(),
+        };
+        let needs_certificate = listener.client_certificate() == ClientCertificate::Required;
+        !needs_certificate && (!is_judged || self.allows_anonymous(listener))
+    }
+
     /// Refuses a listener that asks somebody who is not there, lets everybody in unasked, or nobody.
     fn check_identity(&self, listener: &Listener, kinds: &[&str]) -> Result<(), ConfigError> {
         let address = &listener.address;
@@ -178,6 +188,21 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.listeners.push(any);
         assert_eq!(config.check(), Err(ConfigError::Listeners { count: Config::LISTENERS + 1 }));
+    }
+
+    #[test]
+    fn a_client_that_shows_nothing_is_let_in_where_nobody_asks_or_anonymous_ones_may_come() {
+        let plain: Listener = "tcp://127.0.0.1:0".parse().expect("a URL");
+        let mut config = Config::default();
+        assert!(config.lets_in_unasked(&plain));
+        config.auth.password_file = Some("users".into());
+        assert!(!config.lets_in_unasked(&plain));
+        assert!(config.lets_in_unasked(&Listener { auth: Some(Vec::new()), ..plain.clone() }));
+        assert!(config.lets_in_unasked(&Listener { allow_anonymous: Some(true), ..plain.clone() }));
+        config.auth.allow_anonymous = true;
+        assert!(config.lets_in_unasked(&plain));
+        let with_certificate = Listener { client_certificate: Some(ClientCertificate::Required), ..plain };
+        assert!(!config.lets_in_unasked(&with_certificate));
     }
 
     #[test]

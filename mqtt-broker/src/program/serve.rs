@@ -13,11 +13,13 @@ use super::signals::{Signals, Wish};
 /// Runs until a signal. A second one during the clean end is taken at its word.
 pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let config = settings.config()?;
+    let lets_in =
+        config.listeners.iter().map(|listener| config.lets_in_unasked(listener)).collect::<Vec<_>>();
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
     let started = Broker::builder().config(config).start().await;
     let mut handle = started.map_err(|error| settings.located(error))?;
-    super::say(&greeting(handle.listeners()));
+    super::say(&greeting(handle.listeners(), &lets_in));
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
@@ -47,18 +49,24 @@ fn reload(handle: &BrokerHandle, settings: &Settings) {
     }
 }
 
-fn greeting(listeners: &[Listener]) -> String {
+/// What is served, and a command to try if it needs no more than is known here. `lets_in` says of each listener whether it
+/// asks nobody who they are.
+fn greeting(listeners: &[Listener], lets_in: &[bool]) -> String {
     let urls: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     let line = format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {}", urls.join(", "));
     // what the command speaks with no further options
-    let plain = listeners.iter().find(|listener| matches!(listener.address, Address::Tcp(_)));
-    let Some(address) = plain.and_then(|listener| listener.address.socket()) else { return line };
+    let plain = |(listener, _): &(&Listener, &bool)| matches!(listener.address, Address::Tcp(_));
+    let mut plain: Vec<_> = listeners.iter().zip(lets_in).filter(plain).collect();
+    plain.sort_by_key(|(_, lets_in)| !**lets_in);
+    let Some((listener, lets_in)) = plain.first() else { return line };
+    let Some(address) = listener.address.socket() else { return line };
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("{line}; try: mosquitto_sub -h {host} -p {} -t '#' -v", address.port())
+    let user = if **lets_in { "" } else { " -u USER -P PASSWORD" };
+    format!("{line}; try: mosquitto_sub -h {host} -p {}{user} -t '#' -v", address.port())
 }
 
 #[cfg(test)]
@@ -67,20 +75,33 @@ mod tests {
 
     #[test]
     fn the_command_to_try_works_on_this_machine() {
-        for (urls, line) in [
+        for (urls, asking, line) in [
             (
                 &["tcp://127.0.0.1:1883"][..],
+                "",
                 "tcp://127.0.0.1:1883; try: mosquitto_sub -h 127.0.0.1 -p 1883 -t '#' -v",
             ),
-            (&["tcp://[::]:99"], "tcp://[::]:99; try: mosquitto_sub -h ::1 -p 99 -t '#' -v"),
+            (&["tcp://[::]:99"], "", "tcp://[::]:99; try: mosquitto_sub -h ::1 -p 99 -t '#' -v"),
             (
                 &["tls://127.0.0.1", "tcp://0.0.0.0:1884", "tcp://[::1]:1885"],
+                "",
                 "tls://127.0.0.1:8883, tcp://0.0.0.0:1884, tcp://[::1]:1885; try: mosquitto_sub -h 127.0.0.1 -p 1884 -t '#' -v",
             ),
-            (&["ws://127.0.0.1:8080", "unix:///run/s"], "ws://127.0.0.1:8080/mqtt, unix:///run/s"),
+            (
+                &["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"],
+                "tcp://127.0.0.1:1",
+                "tcp://127.0.0.1:1, tcp://127.0.0.1:2; try: mosquitto_sub -h 127.0.0.1 -p 2 -t '#' -v",
+            ),
+            (
+                &["tcp://127.0.0.1:1"],
+                "tcp://127.0.0.1:1",
+                "tcp://127.0.0.1:1; try: mosquitto_sub -h 127.0.0.1 -p 1 -u USER -P PASSWORD -t '#' -v",
+            ),
+            (&["ws://127.0.0.1:8080", "unix:///run/s"], "", "ws://127.0.0.1:8080/mqtt, unix:///run/s"),
         ] {
             let listeners: Vec<Listener> = urls.iter().map(|url| url.parse().expect("a URL")).collect();
-            assert_eq!(greeting(&listeners), format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {line}"));
+            let lets_in: Vec<bool> = urls.iter().map(|url| *url != asking).collect();
+            assert_eq!(greeting(&listeners, &lets_in), format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {line}"));
         }
     }
 }
