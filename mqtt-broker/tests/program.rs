@@ -446,6 +446,25 @@ fn users_of_a_password_file_change_with_sighup_and_connections_stay() {
     assert_eq!(answer(&program, "ann", "second").0, 0);
 }
 
+#[cfg(feature = "scram")]
+#[test]
+fn passwd_does_not_put_two_kinds_into_one_file() {
+    for (first, then, advice) in
+        [(&[][..], &["--scram"][..], "leave out --scram"), (&["--scram"], &[], "add --scram")]
+    {
+        let path = absent("kinds.passwd");
+        let users = path.to_str().expect("a path of text");
+        let change = |more: &[&str]| told(&[&["passwd", users, "ann"], more].concat(), "pw");
+        assert_eq!(change(first).0, Some(0));
+        let before = fs::read(&path).expect("a file");
+        let (code, _, errors) = change(then);
+        assert_eq!(code, Some(2));
+        assert!(errors.trim_end().ends_with(advice), "{errors}");
+        assert_eq!(fs::read(&path).expect("a file"), before);
+        assert_eq!(change(first).0, Some(0));
+    }
+}
+
 #[test]
 fn passwd_changes_nothing_unless_it_is_right() {
     absent("careful.passwd.new");

@@ -69,6 +69,9 @@ pub(crate) enum PasswdError {
     Input(io::Error),
     #[error("cannot {what} {}: {error}", path.display())]
     File { what: &'static str, path: PathBuf, error: io::Error },
+    #[cfg(feature = "scram")]
+    #[error("{} holds {}, and a file holds one kind: name another one, or {}", path.display(), kind.0, kind.1)]
+    Kind { path: PathBuf, kind: (&'static str, &'static str) },
     #[error("{} is there: somebody else changes the file, or was interrupted; remove it in that case", .0.display())]
     Busy(PathBuf),
     #[cfg(feature = "scram")]
@@ -84,7 +87,7 @@ impl PasswdError {
             Self::Input(_) | Self::File { .. } | Self::Busy(_) => ExitCode::FAILURE,
             Self::Differ | Self::Empty | Self::Long | Self::NoUser(_) | Self::User(_) => ExitCode::from(2),
             #[cfg(feature = "scram")]
-            Self::NewUser(_) => ExitCode::from(2),
+            Self::Kind { .. } | Self::NewUser(_) => ExitCode::from(2),
         }
     }
 }
@@ -95,7 +98,7 @@ impl Passwd {
         // the file itself is replaced, not a link to it
         let path = fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
         // before anybody types
-        read(&path)?;
+        self.check_kind(&path, &read(&path)?)?;
         let password = if self.delete { None } else { Some(password(&self.user)?) };
         let replacement = Replacement::begin(&path)?;
         // again: it may have been changed meanwhile, and cannot be any more
@@ -111,6 +114,22 @@ impl Passwd {
             None => Ok(told),
             Some(error) => Ok(format!("{told} {}", advice(error))),
         }
+    }
+
+    /// A broker would no longer take a file of both kinds.
+    #[cfg(feature = "scram")]
+    fn check_kind(&self, path: &Path, text: &str) -> Result<(), PasswdError> {
+        let kind = match (text.parse::<Users>(), text.parse::<scram::Users>()) {
+            (Ok(_), Err(_)) if self.scram.scram => ("hashes of passwords", "leave out --scram"),
+            (Err(_), Ok(_)) if !self.scram.scram => ("what SCRAM-SHA-256 needs", "add --scram"),
+            _ => return Ok(()),
+        };
+        Err(PasswdError::Kind { path: path.to_owned(), kind })
+    }
+
+    #[cfg(not(feature = "scram"))]
+    const fn check_kind(&self, _: &Path, _: &str) -> Result<(), PasswdError> {
+        Ok(())
     }
 
     fn with_password(&self, text: &str, password: &str) -> Result<String, PasswdError> {
