@@ -128,10 +128,10 @@ Write a configuration file with all settings, and look for mistakes in it before
   mqtt-broker check --config mqtt-broker.toml
 
 Which rule decides whether a client may publish to a topic:
-  mqtt-broker acl explain --config mqtt-broker.toml --user ann --client c1 --topic a/b --action publish
+  mqtt-broker acl explain --config mqtt-broker.toml --user ann --topic a/b --action publish
 
 Exit codes:
-  0    stopped by Ctrl-C or SIGTERM, or has answered check, passwd, --print-config, --help or --version
+  0    stopped by Ctrl-C or SIGTERM, or has done what check, passwd, acl explain or an option asks
   1    the system refused something, for example a port in use; acl explain: denied
   2    a wrong option or configuration
   130  stopped at once by a second Ctrl-C";
