@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::pki_types::pem::{self, PemObject};
@@ -9,6 +10,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, ParsedCertificate, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{CertificateError, Error, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use x509_cert::crl::CertificateList;
+use x509_cert::der::Decode;
 
 #[cfg(feature = "aws-lc-rs")]
 use rustls::crypto::aws_lc_rs as cryptography;
@@ -69,7 +72,9 @@ fn verifier(listener: &Listener) -> Result<Arc<dyn ClientCertVerifier>, TlsError
     let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     if let Some(path) = &listener.client_crl {
         // a client whose own CA says nothing of it is refused; the CAs in between are the operator's
-        builder = builder.with_crls(lists(path)?).only_check_end_entity_revocation();
+        let lists = lists(path)?;
+        warn_of_age(path, &lists);
+        builder = builder.with_crls(lists).only_check_end_entity_revocation();
     }
     if listener.client_certificate() == ClientCertificate::Optional {
         builder = builder.allow_unauthenticated();
@@ -155,4 +160,52 @@ fn validity(certificate: &CertificateDer<'_>) -> Result<(), Error> {
     let algorithms = cryptography::default_provider().signature_verification_algorithms.all;
     let nobody = RootCertStore::empty();
     verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], UnixTime::now(), algorithms)
+}
+
+/// An old list still refuses those on it, which is better than to refuse everybody; nobody knows who would be on a new one.
+fn warn_of_age(path: &Path, lists: &[CertificateRevocationListDer<'_>]) {
+    let now = SystemTime::now();
+    if lists.iter().any(|list| is_overdue(list, now)) {
+        let path = path.display();
+        tracing::warn!("a newer list than that in {path} is due: who was revoked meanwhile is let in");
+    }
+}
+
+/// Whether there should be a newer revocation list.
+fn is_overdue(list: &[u8], now: SystemTime) -> bool {
+    let list: Result<CertificateList, _> = CertificateList::from_der(list);
+    let next = list.ok().and_then(|list| list.tbs_cert_list.next_update);
+    next.is_some_and(|next| SystemTime::UNIX_EPOCH + next.to_unix_duration() < now)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer, KeyIdMethod,
+        KeyPair, SerialNumber,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_revocation_list_is_overdue_after_the_time_that_it_says() {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = Issuer::new(authority, KeyPair::generate().expect("a key"));
+        let next_update = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        let list = CertificateRevocationListParams {
+            this_update: (next_update - Duration::from_secs(60)).into(),
+            next_update: next_update.into(),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&issuer).expect("a list");
+        assert!(!is_overdue(list.der(), next_update));
+        assert!(is_overdue(list.der(), next_update + Duration::from_secs(1)));
+        assert!(!is_overdue(b"no list", next_update));
+    }
 }
