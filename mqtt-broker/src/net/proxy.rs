@@ -56,7 +56,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<Header>, ProxyFailure> {
         Some((LOCAL, len)) => return Ok(Some(Header { len, client: None })),
         _ => {}
     }
-    let is_whole = announced.is_some_and(|(_, len)| len <= bytes.len()) || is_text && bytes.contains(&b'\n');
+    let is_whole = announced.is_some_and(|(_, len)| len <= bytes.len()) || is_text && has_ended(bytes);
     let options = ParseConfig { include_tlvs: false, ..ParseConfig::default() };
     match ProxyHeader::parse(bytes, options) {
         Ok((header, len)) if len <= limit => {
@@ -70,6 +70,14 @@ pub fn read(bytes: &[u8]) -> Result<Option<Header>, ProxyFailure> {
         }
         Err(Error::BufferTooShort) if bytes.len() < limit && !is_whole => Ok(None),
         _ => Err(ProxyFailure::Malformed),
+    }
+}
+
+/// Whether a header of version 1 can get no longer. Whatever UNKNOWN is followed by is no matter, until CR LF.
+fn has_ended(text: &[u8]) -> bool {
+    match text.starts_with(b"PROXY UNKNOWN") {
+        true => text.windows(2).any(|end| end == b"\r\n"),
+        false => text.contains(&b'\n'),
     }
 }
 
@@ -106,6 +114,7 @@ mod tests {
             (b"PROXY TCP6 2001:db8::7 ::1 4660 1883\r\n", address("[2001:db8::7]:4660")),
             (b"PROXY UNKNOWN\r\n", None),
             (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", None),
+            (b"PROXY UNKNOWN\n\n\r\n", None),
             (V2, address("192.0.2.7:4660")),
             (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", None),
             // of a proxy's own connection everything else is passed over
