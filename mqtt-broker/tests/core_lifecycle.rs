@@ -186,7 +186,7 @@ fn the_log_hears_what_happened_in_the_order_in_which_it_happened() {
 #[test]
 fn of_what_a_flood_may_not_do_the_log_hears_the_first_of_a_turn() {
     let mut sim = Sim::new(1);
-    sim.hub.set_rules(parse_mosquitto("acl", "topic read a").expect("rules"));
+    sim.hub.set_rules(parse_mosquitto("acl", "topic deny a").expect("rules"));
     let mut publishes = Vec::new();
     for topic in ["a", "b", "c"] {
         let publish = publish(topic, "", QoS::AtMostOnce, 0);
@@ -194,12 +194,13 @@ fn of_what_a_flood_may_not_do_the_log_hears_the_first_of_a_turn() {
     }
     sim.connect_with(connect(Version::V3_1_1, "c"), &publishes);
     let notices: Vec<_> = std::iter::from_fn(|| sim.cores[0].poll_notice()).collect();
-    let [Notice::Connected { .. }, Notice::NotAuthorized { client_id, user_name, action, topic }] =
+    let [Notice::Connected { .. }, Notice::NotAuthorized { client_id, user_name, action, topic, rule }] =
         &notices[..]
     else {
         panic!("{notices:?}");
     };
     assert_eq!((&**client_id, user_name, *action, &**topic), ("c", &None, Action::Publish, "a"));
+    assert_eq!(rule.as_deref(), Some("acl:1: topic deny a"));
     assert_eq!(sim.count(Counter::PublishNotAuthorized), 3);
 }
 

@@ -100,10 +100,11 @@ impl Chain {
         if self.allow_anonymous && attempt.is_anonymous() {
             return Ok(Identity::default());
         }
-        if attempt.is_anonymous() {
-            let client_id = attempt.client_id.as_str();
-            tracing::debug!(client_id, "an anonymous client came, and allow_anonymous is false");
-        }
+        let why = match attempt.is_anonymous() {
+            true => "it is anonymous, and allow_anonymous is false",
+            false => "nobody who was asked knows it",
+        };
+        tracing::debug!(client_id = attempt.client_id.as_str(), "a client is refused: {why}");
         note_refused(&self.judges, attempt);
         Err(Rejected { refused: Refused::Credentials, by: None })
     }

@@ -12,7 +12,7 @@ use super::access::{Action, ClientAccess, Extent, Rules};
 use super::clients::Client;
 use super::hub::Hub;
 use super::lobby::Refusal;
-use super::shard::{Notice, ShardCore, Slot};
+use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
 use super::user::User;
 use crate::config::RefusedPublish;
@@ -51,26 +51,15 @@ impl ShardCore {
         let access = self.rules.of(&connect.client_id, user);
         if let Some(will) = &connect.will {
             let topic = will.message.topic.as_str();
-            let refused = |access: &ClientAccess| !access.may_publish(topic, will.retain).allowed;
-            if access.as_ref().is_some_and(refused) {
+            let ruling = access.as_ref().map(|access| (access, access.may_publish(topic, will.retain)));
+            if let Some((access, ruling)) = ruling.filter(|(_, ruling)| !ruling.allowed) {
+                let action = if will.retain { Action::Retain } else { Action::Publish };
+                let rule = || access.rules().citation(ruling.rule);
+                self.work.note_not_authorized((&connect.client_id, user), action, topic, rule);
                 return Err(Refusal::will(connect.version));
             }
         }
         Ok(access.map(Arc::new))
-    }
-
-    /// Has the log say what a client may not do, unless it says that of another one already.
-    pub(super) fn note_not_authorized(&mut self, slot: Slot, action: Action, topic: &str) {
-        if self.work.not_authorized.is_some() {
-            return;
-        }
-        let Some(client) = self.clients.get(slot) else { return };
-        self.work.not_authorized = Some(Notice::NotAuthorized {
-            client_id: (*client.id).into(),
-            user_name: client.user.as_ref().and_then(|user| user.name.clone()),
-            action,
-            topic: topic.into(),
-        });
     }
 
     /// Ends the connection of a client whose PUBLISH was refused, if it has no way to be told and the configuration wants it.
@@ -126,6 +115,12 @@ impl Client {
         extent != Extent::Disjoint
     }
 
+    /// Which rule refuses a filter, for the log.
+    pub(super) fn refuses(&self, filter: TopicFilterRef<'_>) -> Option<String> {
+        let access = self.access.as_ref()?;
+        access.rules().citation(access.may_subscribe(inner(filter)).rule)
+    }
+
     /// Whether the client may have what is published to a topic.
     pub(super) fn may_receive(&self, topic: &str) -> bool {
         self.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
@@ -147,9 +142,12 @@ fn is_shared(filter: &str) -> bool {
 
 /// How a filter stands to what a client may receive; of a Shared Subscription the filter behind the ShareName.
 fn extent(access: &ClientAccess, filter: TopicFilterRef<'_>) -> Extent {
-    let inner = match filter.share() {
-        Ok(Some(share)) => share.filter,
-        _ => filter,
-    };
-    access.may_subscribe(inner.as_str()).extent
+    access.may_subscribe(inner(filter)).extent
+}
+
+fn inner(filter: TopicFilterRef<'_>) -> &str {
+    match filter.share() {
+        Ok(Some(share)) => share.filter.as_str(),
+        _ => filter.as_str(),
+    }
 }

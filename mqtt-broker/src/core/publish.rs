@@ -62,12 +62,16 @@ impl ShardCore {
         if let Some(reason) = self.bad_topic(topic) {
             return Some(reason);
         }
-        let access = self.clients.get(slot)?.access.as_deref()?;
-        if access.may_publish(topic, retain).allowed {
+        let client = self.clients.get(slot)?;
+        let access = client.access.as_deref()?;
+        let ruling = access.may_publish(topic, retain);
+        if ruling.allowed {
             return None;
         }
+        let action = if retain { Action::Retain } else { Action::Publish };
+        let who = (client.id.as_str(), client.user.as_ref());
+        self.work.note_not_authorized(who, action, topic, || access.rules().citation(ruling.rule));
         self.counters().add(Counter::PublishNotAuthorized, 1);
-        self.note_not_authorized(slot, if retain { Action::Retain } else { Action::Publish }, topic);
         Some(ReasonCode::NotAuthorized)
     }
 

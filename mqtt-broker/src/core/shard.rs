@@ -18,6 +18,7 @@ use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
 use super::store::{MemoryStore, Store};
 use super::timers::Timers;
+use super::user::User;
 use crate::config::Config;
 
 /// A client of the shard, as the driver names it.
@@ -71,6 +72,9 @@ pub enum Notice {
         action: Action,
         /// The topic, or the filter.
         topic: Box<str>,
+        /// The rule that denies it, as [`Rules::citation`] has it; none if no rule allows it, or the client's own evidence
+        /// does not.
+        rule: Option<String>,
     },
 }
 
@@ -140,6 +144,23 @@ impl Work {
         {
             self.pool.push(buffer);
         }
+    }
+
+    /// Has the log say what a client may not do, unless it says that of another one already.
+    pub(super) fn note_not_authorized(
+        &mut self,
+        (client_id, user): (&str, Option<&Arc<User>>),
+        action: Action,
+        topic: &str,
+        rule: impl FnOnce() -> Option<String>,
+    ) {
+        self.not_authorized.get_or_insert_with(|| Notice::NotAuthorized {
+            client_id: client_id.into(),
+            user_name: user.and_then(|user| user.name.clone()),
+            action,
+            topic: topic.into(),
+            rule: rule(),
+        });
     }
 }
 

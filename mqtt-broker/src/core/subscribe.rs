@@ -24,7 +24,6 @@ impl ShardCore {
         let at_once = FILTERS_AT_ONCE.max(self.config.limits.subscriptions);
         let mut reasons = Vec::new();
         let mut granted_filters = Vec::new();
-        let mut refused: Option<TopicFilterRef<'_>> = None;
         for SubscriptionRef { filter, options } in subscribe.filters {
             let granted = Granted {
                 qos: options.qos,
@@ -43,7 +42,9 @@ impl ShardCore {
                 counters.add(Counter::SubscriptionsRefused, 1);
                 if reason == ReasonCode::NotAuthorized {
                     counters.add(Counter::SubscriptionsNotAuthorized, 1);
-                    refused = refused.or(Some(filter));
+                    let who = (client.id.as_str(), client.user.as_ref());
+                    let rule = || client.refuses(filter);
+                    self.work.note_not_authorized(who, Action::Subscribe, filter.as_str(), rule);
                 }
                 continue;
             }
@@ -51,9 +52,6 @@ impl ShardCore {
             if wants_retained(options.retain_handling, existed) && is_plain(filter) {
                 client.replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
-        }
-        if let Some(filter) = refused {
-            self.note_not_authorized(slot, Action::Subscribe, filter.as_str());
         }
         let wait = granted_filters.into_iter().fold(None, |_, (filter, granted)| {
             let filter = || filter.to_topic_filter();

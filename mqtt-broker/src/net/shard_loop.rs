@@ -196,7 +196,7 @@ impl ShardLoop {
                 Notice::Disconnected { client_id, cause } => {
                     tracing::debug!(?client_id, "client disconnected: {cause}");
                 }
-                Notice::NotAuthorized { client_id, user_name, action, topic } => {
+                Notice::NotAuthorized { client_id, user_name, action, topic, rule } => {
                     let counter = match action {
                         Action::Publish | Action::Retain => Counter::PublishNotAuthorized,
                         Action::Subscribe => Counter::SubscriptionsNotAuthorized,
@@ -204,13 +204,10 @@ impl ShardLoop {
                     // how many more there were is not known here, but counted
                     if self.failure_logs.speak(now, counter).is_some() {
                         let (user_name, action) = (user_name.as_deref(), action.name());
-                        tracing::info!(
-                            ?client_id,
-                            ?user_name,
-                            action,
-                            ?topic,
-                            "not authorized: mqtt-broker acl explain says which rule decides"
-                        );
+                        let by = rule
+                            .as_deref()
+                            .unwrap_or("no rule allows it, or what it has shown of itself does not");
+                        tracing::info!(?client_id, ?user_name, action, ?topic, "not authorized: {by}");
                     }
                 }
             }

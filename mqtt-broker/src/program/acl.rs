@@ -142,10 +142,11 @@ impl Answer {
     }
 
     fn by(allowed: bool, word: &str, rules: &Rules, rule: Option<RuleId>) -> Self {
-        let Some(rule) = rule.and_then(|rule| rules.rule(rule)) else {
-            return Self::new(allowed, &format!("{word}: no rule of {} allows it", rules.source()));
+        let text = match rules.citation(rule) {
+            Some(rule) => format!("{word} by {rule}"),
+            None => format!("{word}: no rule of {} allows it", rules.source()),
         };
-        Self { allowed, text: format!("{word} by {}:{}: {rule}", rules.source(), rule.line) }
+        Self { allowed, text }
     }
 }
 

@@ -161,7 +161,7 @@ enum Doubt {
     Issuer,
     #[error("there is no key of its kid and alg")]
     Key,
-    #[error("it lacks exp, iss or aud")]
+    #[error("it lacks a claim that auth.jwt asks for (exp, iss or aud)")]
     Missing,
     #[error("its client identifier is not that of CONNECT")]
     OtherClientId,

@@ -114,14 +114,18 @@ impl PasswordFile {
         tracing::debug!(
             ?user,
             client_id = attempt.client_id.as_str(),
-            "the password file knows no such user"
+            "a password is refused: the file has no such user"
         );
         Decision::Pass
     }
 
     fn conclude(&self, attempt: &Attempt, user: &Text, key: Key, matches: bool) -> Decision {
         if !matches {
-            tracing::debug!(?user, client_id = attempt.client_id.as_str(), "the password is another one");
+            tracing::debug!(
+                ?user,
+                client_id = attempt.client_id.as_str(),
+                "a password is refused: the user has another one"
+            );
             self.guesses().fail(self.now(), user, attempt.peer);
             return Decision::Refuse(Refused::Credentials);
         }

@@ -195,6 +195,12 @@ impl Rules {
         self.merged.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// A rule with the place at which it stands: `acl.toml:3: allow publish on a/# for user ann`. None for no rule.
+    pub fn citation(&self, id: Option<RuleId>) -> Option<String> {
+        let rule = self.rule(id?)?;
+        Some(format!("{}:{}: {rule}", self.source, rule.line))
+    }
+
     /// What the rules were read from.
     pub fn source(&self) -> &str {
         &self.source
