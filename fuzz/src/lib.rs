@@ -5,6 +5,7 @@
 
 mod acl;
 mod aliases;
+mod configuration;
 mod connection;
 mod decode;
 mod differential;
@@ -20,6 +21,7 @@ mod wild;
 
 pub use acl::acl;
 pub use aliases::aliases;
+pub use configuration::configuration;
 pub use decode::decode;
 pub use differential::{CLASSES, differential};
 pub use frames::frames;

@@ -5,9 +5,10 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 12] = [
+const TARGETS: [(&str, Body); 13] = [
     ("acl", mqtt_fuzz::acl),
     ("aliases", mqtt_fuzz::aliases),
+    ("configuration", mqtt_fuzz::configuration),
     ("decode", mqtt_fuzz::decode),
     ("differential", mqtt_fuzz::differential),
     ("frames", mqtt_fuzz::frames),
