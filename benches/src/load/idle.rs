@@ -1,5 +1,7 @@
 //! What a connection costs a broker that has one subscription and no traffic.
 
+use std::time::Instant;
+
 use super::options::Options;
 use super::proc::resident_memory;
 use super::program::Program;
@@ -17,7 +19,11 @@ pub(crate) fn measure(options: &Options, program: &Program, qos: u8) -> Result<f
     // The first connection pays for what exists once.
     let mut clients = vec![connect(0)?];
     let before = resident_memory(broker.process()).map_err(Void::Proc)?;
+    let deadline = Instant::now() + options.limit;
     for number in 1..=options.pairs() {
+        if Instant::now() > deadline {
+            return Err(Void::OverTime(options.limit));
+        }
         clients.push(connect(number)?);
     }
     let after = resident_memory(broker.process()).map_err(Void::Proc)?;
