@@ -423,6 +423,20 @@ fn users_of_a_password_file_are_let_in_and_nobody_else() {
 }
 
 #[test]
+fn passwd_follows_a_link_and_replaces_none() {
+    let (link, target) = (absent("link.passwd"), absent("target.passwd"));
+    std::os::unix::fs::symlink(&target, &link).expect("a link");
+    let arguments = ["passwd", link.to_str().expect("text"), "ann"];
+    let (status, _, errors) = told(&arguments, "pencil");
+    assert_eq!(status, Some(1));
+    assert!(errors.contains("cannot follow "), "{errors}");
+    fs::write(&target, "").expect("written");
+    assert_eq!(told(&arguments, "pencil").0, Some(0));
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    assert!(fs::read_to_string(&target).expect("a file").starts_with("ann:$argon2id$"));
+}
+
+#[test]
 fn users_of_a_password_file_change_with_sighup_and_connections_stay() {
     let path = absent("changing.passwd");
     let users = path.to_str().expect("a path of text");

@@ -96,7 +96,14 @@ impl Passwd {
     /// Changes the file, and says what should be told about it.
     pub(crate) fn run(&self) -> Result<String, PasswdError> {
         // the file itself is replaced, not a link to it
-        let path = fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
+        let path = match fs::canonicalize(&self.file) {
+            Ok(path) => path,
+            // a link to nothing is there, and would be replaced
+            Err(error) if fs::symlink_metadata(&self.file).is_ok() => {
+                return Err(PasswdError::File { what: "follow", path: self.file.clone(), error });
+            }
+            Err(_) => self.file.clone(),
+        };
         // before anybody types
         self.check_kind(&path, &read(&path)?)?;
         let password = if self.delete { None } else { Some(password(&self.user)?) };

@@ -112,8 +112,8 @@ pub enum UserNameError {
     /// It contains what separates parts of a line, or lines.
     #[error("a user name has no colon and no control characters")]
     Characters,
-    /// It begins like a comment, or with space at one of its ends.
-    #[error("a user name does not begin with #, and has no space at its ends")]
+    /// It begins like a comment or a file, or with space at one of its ends.
+    #[error("a user name does not begin with # or a byte order mark (U+FEFF), and has no space at its ends")]
     Edges,
     /// There is none.
     #[error("the user name is empty")]

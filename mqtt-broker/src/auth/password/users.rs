@@ -104,7 +104,8 @@ pub(in crate::auth) fn check_name(user: &str) -> Result<(), UserNameError> {
     if user.len() > usize::from(u16::MAX) {
         return Err(UserNameError::Long);
     }
-    if user.starts_with('#') || user.trim() != user {
+    // some editors put U+FEFF before a text, where nobody sees it
+    if user.starts_with(['#', '\u{feff}']) || user.trim() != user {
         return Err(UserNameError::Edges);
     }
     if user.contains(|c: char| c == ':' || c.is_control()) {
