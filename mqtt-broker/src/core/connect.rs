@@ -77,7 +77,7 @@ impl ShardCore {
         client.take_access(access, &self.hub);
         let (key, client_id) = (client.key, client.id.clone());
         self.clients.set_link(slot, Some(Box::new(link)));
-        self.hub.set_present(key, true);
+        self.hub.presences.set_connected(key, true);
         self.counters().add(Counter::ClientsConnected, 1);
         self.counters().add(Counter::PacketsReceived, 1);
         self.work.notices.push_back(Notice::Connected {
@@ -144,7 +144,7 @@ impl ShardCore {
                 Some(ServerEvent::Ended) => {
                     count_messages(client, self.hub.counters(self.shard));
                     Self::remove_subscriptions(&self.hub, client);
-                    self.hub.set_access(key, None);
+                    self.hub.presences.set_access(key, None);
                     self.clients.remove(slot);
                 }
                 Some(_) => {}
@@ -174,7 +174,7 @@ impl ShardCore {
         client.session.handle_disconnected(now);
         count_messages(client, self.hub.counters(self.shard));
         let (key, client_id) = (client.key, client.id.clone());
-        self.hub.set_present(key, false);
+        self.hub.presences.set_connected(key, false);
         self.counters().add(Counter::of(cause), 1);
         self.work.closed.push(Closed { connection: link.connection, output: link.output });
         self.work.notices.push_back(Notice::Disconnected { client_id: (*client_id).into(), cause });

@@ -140,8 +140,8 @@ impl Delivery<'_> {
         let hub = self.hub;
         let topic = message.message().topic.as_str();
         let chosen = group
-            .next_member(|key| hub.takes(key, topic))
-            .or_else(|| group.next_member(|key| hub.may_receive(key, topic)));
+            .next_member(|key| hub.presences.takes(key, topic))
+            .or_else(|| group.next_member(|key| hub.presences.may_receive(key, topic)));
         drop(subscriptions);
         if let Some((key, granted)) = chosen {
             self.deliver(message, key, &[granted]);

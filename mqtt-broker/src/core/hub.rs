@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use mqtt_codec::{Message, QoS};
 use mqtt_session::Time;
 
-use super::access::{ClientAccess, Rules};
-use super::local::is_local;
+use super::access::Rules;
 use super::mail::{Mail, Mailbox};
-use super::router::{Generations, Retained, SessionKey, Subscriptions};
+use super::presence::Presences;
+use super::router::{Generations, Retained, Subscriptions};
 use super::settings::Settings;
 use super::stats::{Counter, Counters};
 use super::strangers::{Budget, Strangers};
@@ -47,8 +47,7 @@ pub struct Hub {
     pub(super) sweep: Sweep,
     mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
-    /// What a share group asks of each shard's clients before it chooses.
-    present: Box<[RwLock<Vec<Presence>>]>,
+    pub(super) presences: Presences,
     connections: AtomicUsize,
     strangers: Mutex<Strangers>,
     lobby_bytes: Budget,
@@ -76,7 +75,7 @@ impl Hub {
             sweep: Sweep::default(),
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),
-            present: (0..shards).map(|_| RwLock::default()).collect(),
+            presences: Presences::new(shards),
             connections: AtomicUsize::new(0),
             strangers: Mutex::new(Strangers::new(config.lobby.clone(), seed)),
             lobby_bytes: Budget::new(config.lobby.bytes),
@@ -301,58 +300,5 @@ impl Hub {
 
     pub(super) fn change_retained(&self) -> RwLockWriteGuard<'_, Retained<RetainedMessage>> {
         self.retained.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn set_present(&self, key: SessionKey, connected: bool) {
-        self.change_presence(key, |presence| presence.connected = connected);
-    }
-
-    /// What a member of a share group may do.
-    pub(super) fn set_access(&self, key: SessionKey, access: Option<Arc<ClientAccess>>) {
-        self.change_presence(key, |presence| presence.access = access);
-    }
-
-    fn change_presence(&self, key: SessionKey, change: impl FnOnce(&mut Presence)) {
-        let Some(slots) = self.present.get(usize::from(key.shard)) else { return };
-        let mut slots = slots.write().unwrap_or_else(PoisonError::into_inner);
-        let slot = key.slot as usize;
-        if slots.len() <= slot {
-            slots.resize(slot + 1, Presence::default());
-        }
-        if let Some(presence) = slots.get_mut(slot) {
-            change(presence);
-        }
-    }
-
-    /// Whether a member of a share group is connected and may receive what is published to a topic, as its shard has told
-    /// last.
-    pub(super) fn takes(&self, key: SessionKey, topic: &str) -> bool {
-        let takes = |presence: &Presence| presence.connected && presence.may_receive(topic);
-        is_local(key) || self.presence(key, takes).unwrap_or_default()
-    }
-
-    /// The same of one that need not be connected.
-    pub(super) fn may_receive(&self, key: SessionKey, topic: &str) -> bool {
-        is_local(key) || self.presence(key, |presence| presence.may_receive(topic)).unwrap_or(true)
-    }
-
-    fn presence<T>(&self, key: SessionKey, ask: impl FnOnce(&Presence) -> T) -> Option<T> {
-        let slots = self.present.get(usize::from(key.shard))?;
-        let slots = slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.get(key.slot as usize).map(ask)
-    }
-}
-
-/// What everybody may know of a client.
-#[derive(Clone, Debug, Default)]
-struct Presence {
-    connected: bool,
-    /// What it may do, if it is a member of a share group.
-    access: Option<Arc<ClientAccess>>,
-}
-
-impl Presence {
-    fn may_receive(&self, topic: &str) -> bool {
-        self.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
     }
 }

@@ -25,6 +25,7 @@ mod local;
 mod mail;
 mod output;
 mod permission;
+mod presence;
 mod publish;
 mod renewal;
 mod replay;

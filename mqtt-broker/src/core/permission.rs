@@ -93,7 +93,7 @@ impl Client {
     pub(super) fn take_access(&mut self, access: Option<Arc<ClientAccess>>, hub: &Hub) {
         self.access = access;
         if self.is_member() {
-            hub.set_access(self.key, self.access.clone());
+            hub.presences.set_access(self.key, self.access.clone());
         }
         self.guarded = false;
         let Some(access) = &self.access else { return };
@@ -110,7 +110,7 @@ impl Client {
         let extent = self.access.as_deref().map_or(Extent::Inside, |access| extent(access, filter));
         self.guarded |= extent == Extent::Overlaps;
         if extent != Extent::Disjoint && is_shared(filter.as_str()) {
-            hub.set_access(self.key, self.access.clone());
+            hub.presences.set_access(self.key, self.access.clone());
         }
         extent != Extent::Disjoint
     }
