@@ -13,7 +13,7 @@ use super::hub::Hub;
 use super::local::Locals;
 use super::mail::Mail;
 use super::output::Output;
-use super::renewal::Renewal;
+use super::reauthentication::Reauthentication;
 use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
 use super::store::{MemoryStore, Store};
@@ -118,7 +118,7 @@ pub(super) struct Work {
     /// What a client may not do: one, however many a flood brings.
     pub(super) not_authorized: Option<Notice>,
     /// What clients say of themselves; each is silent until it is answered.
-    pub(super) renewals: VecDeque<Renewal>,
+    pub(super) reauthentications: VecDeque<Reauthentication>,
     /// Mail for each other shard.
     pub(super) outboxes: Vec<Vec<Mail>>,
     pub(super) scratch: Vec<u8>,

@@ -10,7 +10,7 @@ use mqtt_session::Time;
 
 use super::connections::Place;
 use super::conversation::{Conversation, Unheard};
-use super::judges::{Awaited, Finding, Judges, Plea, Ruling};
+use super::judges::{Awaited, Finding, Judgement, Judges, Plea};
 use super::shard_loop::ShardLoop;
 use crate::auth::{Attempt, Chain, Identity, Refused, Rejected, Secret};
 use crate::core::{Admission, ConnectionId, Departure, Limit, Refusal, Stage, User};
@@ -138,28 +138,28 @@ impl ShardLoop {
 
     /// Takes what was found out about strangers.
     pub(super) fn receive_findings(&mut self, now: Time) {
-        if self.judges.is_none() && self.renewals.is_empty() {
+        if self.judges.is_none() && self.reauthentications.is_empty() {
             return;
         }
         let Some(findings) = self.shared.findings.get(usize::from(self.shard)) else { return };
         let findings = std::mem::take(&mut *findings.lock().unwrap_or_else(PoisonError::into_inner));
-        for Finding { id, ruling } in findings {
+        for Finding { id, judgement } in findings {
             match self.connections.get(id).map(|connection| &connection.place) {
-                Some(Place::Lobby(_)) => self.handle_finding(now, id, ruling),
+                Some(Place::Lobby(_)) => self.handle_finding(now, id, judgement),
                 Some(Place::Client(slot)) => {
                     let slot = *slot;
-                    self.handle_renewal(now, id, slot, ruling);
+                    self.handle_reauthentication(now, id, slot, judgement);
                 }
                 _ => {}
             }
         }
     }
 
-    fn handle_finding(&mut self, now: Time, id: ConnectionId, ruling: Ruling) {
+    fn handle_finding(&mut self, now: Time, id: ConnectionId, judgement: Judgement) {
         let stranger = self.connections.get(id).and_then(|connection| connection.stranger());
         let Some(pending) = stranger.and_then(|stranger| stranger.pending.as_deref_mut()) else { return };
-        match ruling {
-            Ruling::Asked(question) => {
+        match judgement {
+            Judgement::Asked(question) => {
                 if pending.ask(question) {
                     self.write(now, id);
                     return self.hear(now, id);
@@ -167,11 +167,11 @@ impl ShardLoop {
                 self.depart(now, id, Departure::Gone);
                 self.refuse(now, id, &Refusal::new(Version::V5, ReasonCode::PacketTooLarge));
             }
-            Ruling::Admitted(..) | Ruling::Rejected(_) => self.conclude(now, id, ruling),
+            Judgement::Admitted(..) | Judgement::Rejected(_) => self.conclude(now, id, judgement),
         }
     }
 
-    fn conclude(&mut self, now: Time, id: ConnectionId, ruling: Ruling) {
+    fn conclude(&mut self, now: Time, id: ConnectionId, judgement: Judgement) {
         let stranger = self.connections.get(id).and_then(|connection| connection.stranger());
         let Some(pending) = stranger.and_then(|stranger| stranger.pending.take()) else { return };
         let Pending { knock, conversation, attempt, .. } = *pending;
@@ -179,10 +179,10 @@ impl ShardLoop {
             // it has answered what it cannot have read
             return self.drop_connection(now, id);
         }
-        let outcome = match ruling {
-            Ruling::Admitted(identity, proof) => admission(now, identity, proof),
-            Ruling::Rejected(rejected) => Err(rejected),
-            Ruling::Asked(_) => return,
+        let outcome = match judgement {
+            Judgement::Admitted(identity, proof) => admission(now, identity, proof),
+            Judgement::Rejected(rejected) => Err(rejected),
+            Judgement::Asked(_) => return,
         };
         match outcome {
             Ok(admission) => self.send_home(now, id, knock, admission, attempt),

@@ -29,12 +29,12 @@ pub(super) struct Judges {
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) id: ConnectionId,
-    pub(super) ruling: Ruling,
+    pub(super) judgement: Judgement,
 }
 
 /// What follows for the connection.
 #[derive(Debug)]
-pub(super) enum Ruling {
+pub(super) enum Judgement {
     /// This is who it is, and by what the server proves itself.
     Admitted(Identity, Option<Bytes>),
     /// Enhanced authentication asks this of the client.
@@ -147,15 +147,15 @@ fn run(runtime: &Runtime, mut cases: mpsc::Receiver<Case>) {
 impl Case {
     async fn judge(self) {
         let Self { plea: Plea { chain, attempt, enhanced, timeout, .. }, words, gone, mut answer } = self;
-        let judgement = async {
+        let judging = async {
             match enhanced {
                 None => match chain.judge(&attempt).await {
-                    Ok(identity) => Ruling::Admitted(identity, None),
-                    Err(rejected) => Ruling::Rejected(rejected),
+                    Ok(identity) => Judgement::Admitted(identity, None),
+                    Err(rejected) => Judgement::Rejected(rejected),
                 },
                 Some((method, first)) => converse(&chain, &attempt, &method, first, words, &answer)
                     .await
-                    .unwrap_or_else(Ruling::Rejected),
+                    .unwrap_or_else(Judgement::Rejected),
             }
         };
         let late = async {
@@ -164,14 +164,14 @@ impl Case {
                 None => std::future::pending().await,
             }
         };
-        let ruling = tokio::select! {
+        let judgement = tokio::select! {
             biased;
             _ = gone => None,
-            ruling = judgement => Some(ruling),
-            () = late => Some(Ruling::Rejected(Rejected { refused: Refused::NotAuthorized, by: None })),
+            judgement = judging => Some(judgement),
+            () = late => Some(Judgement::Rejected(Rejected { refused: Refused::NotAuthorized, by: None })),
         };
-        match ruling {
-            Some(ruling) => answer.give(ruling),
+        match judgement {
+            Some(judgement) => answer.give(judgement),
             None => answer.shared = None,
         }
     }
@@ -185,15 +185,15 @@ async fn converse(
     first: Option<Bytes>,
     mut words: mpsc::Receiver<Option<Bytes>>,
     answer: &Answer,
-) -> Result<Ruling, Rejected> {
+) -> Result<Judgement, Rejected> {
     let (judge, mut exchange) = chain.exchange(method, attempt)?;
     let mut data = first;
     loop {
         match exchange.step(data.as_deref()).await {
-            AuthStep::Continue(challenge) => answer.tell(Ruling::Asked(challenge)),
+            AuthStep::Continue(challenge) => answer.tell(Judgement::Asked(challenge)),
             AuthStep::Admit { identity, data } => {
                 judge.note_admitted();
-                return Ok(Ruling::Admitted(identity, data));
+                return Ok(Judgement::Admitted(identity, data));
             }
             AuthStep::Refuse(refused) => return Err(judge.reject(refused)),
         }
@@ -204,16 +204,16 @@ async fn converse(
 
 impl Answer {
     /// The last word.
-    fn give(&mut self, ruling: Ruling) {
-        self.tell(ruling);
+    fn give(&mut self, judgement: Judgement) {
+        self.tell(judgement);
         self.shared = None;
     }
 
-    fn tell(&self, ruling: Ruling) {
+    fn tell(&self, judgement: Judgement) {
         let Some(shared) = &self.shared else { return };
         let Some(findings) = shared.findings.get(usize::from(self.shard)) else { return };
         let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
-        findings.push(Finding { id: self.id, ruling });
+        findings.push(Finding { id: self.id, judgement });
         let is_first = findings.len() == 1;
         drop(findings);
         if is_first {
@@ -224,6 +224,6 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.tell(Ruling::Rejected(Rejected { refused: Refused::Unavailable, by: None }));
+        self.tell(Judgement::Rejected(Rejected { refused: Refused::Unavailable, by: None }));
     }
 }

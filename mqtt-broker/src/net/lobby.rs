@@ -127,7 +127,7 @@ impl ShardLoop {
         }
         self.answer(id);
         if let Some(attempt) = attempt {
-            self.renewals.insert(id, attempt);
+            self.reauthentications.insert(id, attempt);
         }
         self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread, admission });
         if let Some(connection) = self.connections.get(id)
@@ -194,7 +194,7 @@ impl ShardLoop {
             self.count(Counter::ClientsRefused);
             self.depart(now, id, Departure::Gone);
         }
-        self.renewals.remove(id);
+        self.reauthentications.remove(id);
         let Some(mut connection) = self.connections.remove(id) else { return };
         self.shared.hub.give_connection();
         // whoever sees that the client is gone finds its places free, and whoever sees the end finds it counted

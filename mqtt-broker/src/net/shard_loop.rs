@@ -13,7 +13,7 @@ use super::connections::{Connections, Deadlines, FIRST_TOKEN};
 use super::door::Door;
 use super::judges::{Case, Finding, Judges};
 use super::listen::{Entrance, Renewable};
-use super::renewal::Renewals;
+use super::reauthentication::Reauthentications;
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
 use crate::auth::Attempt;
@@ -64,7 +64,7 @@ pub(super) struct ShardLoop {
     /// Where strangers are judged, once the first has to be.
     pub(super) judges: Option<Judges>,
     /// Clients that may authenticate anew.
-    pub(super) renewals: Renewals,
+    pub(super) reauthentications: Reauthentications,
     /// When connections that are being closed are closed at the latest.
     pub(super) linger_deadlines: Deadlines,
     /// Clients with bytes to read that this turn did not read.
@@ -97,7 +97,7 @@ impl ShardLoop {
             connections: Connections::default(),
             door: Door::default(),
             judges: None,
-            renewals: Renewals::default(),
+            reauthentications: Reauthentications::default(),
             linger_deadlines: Deadlines::default(),
             unread: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
@@ -142,7 +142,7 @@ impl ShardLoop {
         self.core.handle_timeout(now);
         self.receive_findings(now);
         self.serve_strangers(now);
-        self.renew(now);
+        self.reauthenticate(now);
         self.core.end_turn(now);
         self.settle(now);
         self.flush(now);

@@ -11,7 +11,7 @@ use super::user::Admission;
 
 /// What a client says of itself, for those who judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renewal {
+pub struct Reauthentication {
     /// The client.
     pub slot: Slot,
     /// Its connection.
@@ -27,7 +27,7 @@ impl ShardCore {
     pub(super) fn handle_auth(&mut self, slot: Slot, auth: &AuthRef<'_>) {
         let Some(link) = self.clients.get(slot).and_then(|client| client.link.as_deref()) else { return };
         let begins = auth.reason == ReasonCode::ReAuthenticate;
-        self.work.renewals.push_back(Renewal {
+        self.work.reauthentications.push_back(Reauthentication {
             slot,
             connection: link.connection,
             method: if begins { Text::new(auth.method).ok() } else { None },
@@ -35,14 +35,14 @@ impl ShardCore {
         });
     }
 
-    /// The next thing that a client says of itself. It is answered by [`ShardCore::continue_renewal`],
-    /// [`ShardCore::renew`] or [`ShardCore::refuse_renewal`].
-    pub fn poll_renewal(&mut self) -> Option<Renewal> {
-        self.work.renewals.pop_front()
+    /// The next thing that a client says of itself. It is answered by [`ShardCore::continue_reauthentication`],
+    /// [`ShardCore::complete_reauthentication`] or [`ShardCore::refuse_reauthentication`].
+    pub fn poll_reauthentication(&mut self) -> Option<Reauthentication> {
+        self.work.reauthentications.pop_front()
     }
 
     /// Asks the client something more.
-    pub fn continue_renewal(&mut self, slot: Slot, question: Bytes) {
+    pub fn continue_reauthentication(&mut self, slot: Slot, question: Bytes) {
         if let Some(client) = self.clients.get(slot) {
             client.session.continue_authentication(question);
         }
@@ -50,11 +50,11 @@ impl ShardCore {
     }
 
     /// The client is who it says, and still the user that it was: another one would have the session of the first.
-    pub fn renew(&mut self, now: Time, slot: Slot, admission: Admission) {
+    pub fn complete_reauthentication(&mut self, now: Time, slot: Slot, admission: Admission) {
         let Some(client) = self.clients.get(slot) else { return };
         let known = client.user.as_ref().and_then(|user| user.name.as_ref());
         if known != admission.user_name() {
-            return self.refuse_renewal(now, slot, ReasonCode::NotAuthorized);
+            return self.refuse_reauthentication(now, slot, ReasonCode::NotAuthorized);
         }
         let Some(link) = client.link.as_deref_mut() else { return };
         link.expires = admission.expires;
@@ -71,7 +71,7 @@ impl ShardCore {
     }
 
     /// [MQTT-4.12.1-2] the connection ends.
-    pub fn refuse_renewal(&mut self, now: Time, slot: Slot, reason: ReasonCode) {
+    pub fn refuse_reauthentication(&mut self, now: Time, slot: Slot, reason: ReasonCode) {
         if let Some(client) = self.clients.get(slot) {
             client.session.disconnect(reason);
         }
