@@ -69,6 +69,9 @@ pub trait Authenticator: Debug + Send + Sync {
 
     /// Judges what a client shows in CONNECT.
     ///
+    /// # Cancel safety
+    /// The future is dropped at a deadline, or when the client goes away; work that was given to `spawn_blocking` goes on.
+    ///
     /// It takes as long, and answers the same, for somebody whom it does not know as for a wrong password.
     fn authenticate<'a>(&'a self, attempt: &'a Attempt) -> Judging<'a, Decision>;
 

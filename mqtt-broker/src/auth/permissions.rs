@@ -4,6 +4,8 @@ use mqtt_codec::TopicFilter;
 
 /// What a client may do at most, as its evidence says. Rules of the broker hold besides.
 ///
+/// A filter with more than [`Pattern::LEVELS`](crate::core::access::Pattern::LEVELS) levels allows nothing.
+///
 /// Written in JSON it is `{"publish": ["a/#"], "subscribe": ["b/+"]}`. Anything else in it could be meant as a restriction and
 /// is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,9 +9,10 @@ use super::shard_loop::Shared;
 use crate::config::Config;
 
 impl BrokerHandle {
-    /// Replaces the configuration while the broker runs, and reads the files that it names again: certificates, keys,
-    /// CAs, revocation lists, users, rules of permission. Everything is looked at before anything changes. Connections stay, each with the certificates
-    /// and limits that it began with; those that come later find the new ones. TLS sessions of before are not resumed.
+    /// Replaces the configuration while the broker runs, and reads the files that it names again: certificates, keys, CAs,
+    /// revocation lists, users, rules of permission. Everything is looked at before anything changes. Connections stay, each
+    /// with the certificates and limits that it began with; those that come later find the new ones. TLS sessions of before
+    /// are not resumed.
     ///
     /// Returns the names of settings that wait for the next start, as [`Config::renewed`] tells them.
     ///
