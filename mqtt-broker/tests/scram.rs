@@ -94,9 +94,10 @@ fn a_file_that_is_wrong_is_refused_with_its_line_and_that_of_another_kind_with_i
     let passwd = ["passwd", "--scram", "--iterations", "4096", users, "ann"];
     assert_eq!(run(&passwd, "pencil").0, Some(0));
     // for a password file, as the option is forgotten easily
-    let (code, output, _) = run(&["passwd", users, "bob"], "crayon");
-    assert_eq!(code, Some(0));
-    assert!(output.contains("A broker does not take the file yet: line 1: "), "{output}");
+    let (code, _, errors) = run(&["passwd", users, "bob"], "crayon");
+    assert!(code == Some(2) && errors.trim_end().ends_with("add --scram"), "{errors}");
+    let mixed = fs::read_to_string(&path).expect("a file") + "bob:$argon2id$\n";
+    fs::write(&path, mixed).expect("a file");
     let config = config("mixed.scram.toml", users);
     let (code, _, errors) = run(&["check", "--config", &config], "");
     let sentence =
