@@ -61,6 +61,19 @@ impl<'a, T: Element> List<'a, T> {
         ListIter(*self)
     }
 
+    /// Calls `visit` with each element. The list is not copied to go through it, which would cost more than a short list.
+    #[inline]
+    pub(crate) fn visit(&self, mut visit: impl FnMut(T::View<'a>)) {
+        match self.0 {
+            Source::Owned(elements) => elements.iter().for_each(|element| visit(T::view(element))),
+            Source::Wire(mut bytes, version) => {
+                while let Some(element) = T::take(&mut bytes, version) {
+                    visit(element);
+                }
+            }
+        }
+    }
+
     /// Whether there is no element.
     #[inline]
     pub fn is_empty(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::field::Field;
 use crate::list::UserProperties;
 use crate::read::{self, Fault, Parsed, fault};
 use crate::version::Version;
-use crate::write::{self, Sink, Size};
+use crate::write::{self, Length, Sink, Size};
 
 /// Identifiers on the wire.
 pub(crate) mod id {
@@ -326,6 +326,13 @@ pub(crate) trait PropertySet {
         self.block_len() == 0
     }
 
+    /// The Property Length, or why the properties cannot be sent.
+    fn checked_len(&self) -> Result<usize, EncodeError> {
+        let mut length = Length::default();
+        self.write(&mut length);
+        length.finish()
+    }
+
     fn block_len(&self) -> usize {
         let mut size = Size::default();
         self.write(&mut size);
@@ -356,43 +363,55 @@ pub(crate) fn user_properties(block: &[u8], seen: Ids) -> UserProperties<'_> {
     }
 }
 
+#[inline]
 pub(crate) fn put_flag(sink: &mut impl Sink, id: u8, value: Option<bool>) {
     if let Some(value) = value {
         sink.put(&[id, u8::from(value)]);
     }
 }
 
+#[inline]
 pub(crate) fn put_u16(sink: &mut impl Sink, id: u8, value: Option<u16>) {
     if let Some(value) = value {
-        write::u8(sink, id);
-        write::u16(sink, value);
+        let [high, low] = value.to_be_bytes();
+        sink.put(&[id, high, low]);
     }
 }
 
+#[inline]
 pub(crate) fn put_u32(sink: &mut impl Sink, id: u8, value: Option<u32>) {
     if let Some(value) = value {
-        write::u8(sink, id);
-        write::u32(sink, value);
+        let [a, b, c, d] = value.to_be_bytes();
+        sink.put(&[id, a, b, c, d]);
     }
 }
 
+#[inline]
 pub(crate) fn put_varint(sink: &mut impl Sink, id: u8, value: u32) {
     write::u8(sink, id);
     write::varint(sink, value);
 }
 
+#[inline]
 pub(crate) fn put_text(sink: &mut impl Sink, id: u8, field: Field, value: Option<&str>) {
     if let Some(value) = value {
-        write::u8(sink, id);
-        write::text(sink, field, value);
+        write::check_text(sink, field, value);
+        put_binary(sink, id, field, Some(value.as_bytes()));
     }
 }
 
+/// The identifier and the length go in one piece: each piece costs a look at the room.
+#[inline]
 pub(crate) fn put_binary(sink: &mut impl Sink, id: u8, field: Field, value: Option<&[u8]>) {
-    if let Some(value) = value {
+    let Some(value) = value else { return };
+    let Ok(len) = u16::try_from(value.len()) else {
+        // it is there, although it cannot be sent: no set is empty that has it
         write::u8(sink, id);
-        write::binary(sink, field, value);
-    }
+        return sink.refuse(EncodeError::TooLong(field));
+    };
+    let [high, low] = len.to_be_bytes();
+    sink.put(&[id, high, low]);
+    sink.put(value);
 }
 
 /// A step of enhanced authentication, as CONNECT, CONNACK and AUTH carry it.
@@ -401,10 +420,13 @@ pub(crate) fn put_authentication(sink: &mut impl Sink, method: Option<&str>, dat
     put_binary(sink, id::AUTHENTICATION_DATA, Field::AuthenticationData, data);
 }
 
-pub(crate) fn put_user_properties(sink: &mut impl Sink, properties: UserProperties<'_>) {
-    for (name, value) in properties {
-        write::u8(sink, id::USER_PROPERTY);
-        write::text(sink, Field::UserProperty, name);
-        write::text(sink, Field::UserProperty, value);
-    }
+#[inline]
+pub(crate) fn put_user_properties(sink: &mut impl Sink, properties: &UserProperties<'_>) {
+    properties.visit(|(name, value)| put_user_property(sink, name, value));
+}
+
+#[inline]
+pub(crate) fn put_user_property(sink: &mut impl Sink, name: &str, value: &str) {
+    put_text(sink, id::USER_PROPERTY, Field::UserProperty, Some(name));
+    write::text(sink, Field::UserProperty, value);
 }

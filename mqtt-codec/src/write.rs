@@ -98,11 +98,6 @@ pub(crate) fn u16(sink: &mut impl Sink, value: u16) {
     sink.put(&value.to_be_bytes());
 }
 
-#[inline]
-pub(crate) fn u32(sink: &mut impl Sink, value: u32) {
-    sink.put(&value.to_be_bytes());
-}
-
 /// The shortest form; `value` is at most [`MAX_REMAINING_LENGTH`].
 #[inline]
 pub(crate) fn varint(sink: &mut impl Sink, mut value: u32) {
@@ -125,13 +120,19 @@ pub(crate) fn binary(sink: &mut impl Sink, field: Field, bytes: &[u8]) {
     sink.put(bytes);
 }
 
-/// A string that a caller may have put into a view without a check.
+/// Refuses, in the counting pass, a string that a caller has put into a view without a check.
 #[inline]
-pub(crate) fn text(sink: &mut impl Sink, field: Field, text: &str) {
+pub(crate) fn check_text(sink: &mut impl Sink, field: Field, text: &str) {
     // [MQTT-1.5.4-2]
     if sink.counted().is_some() && scan::has_zero(text.as_bytes()) {
         sink.refuse(EncodeError::NullCharacter(field));
     }
+}
+
+/// A string that a caller may have put into a view without a check.
+#[inline]
+pub(crate) fn text(sink: &mut impl Sink, field: Field, text: &str) {
+    check_text(sink, field, text);
     binary(sink, field, text.as_bytes());
 }
 

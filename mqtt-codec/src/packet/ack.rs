@@ -94,13 +94,27 @@ impl<'a> AckRef<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn encode_as(
         &self,
         packet_type: PacketType,
         version: Version,
         sink: &mut impl Sink,
     ) -> Result<(), EncodeError> {
+        if self.is_short(version) {
+            // what nearly all are, in one piece
+            let [high, low] = self.id.get().to_be_bytes();
+            sink.put(&[(packet_type as u8) << 4 | packet_type.reserved_flags(), 2, high, low]);
+            return Ok(());
+        }
         Typed { packet_type, ack: self }.encode(version, sink)
+    }
+
+    /// Whether the Packet Identifier says everything.
+    #[inline]
+    fn is_short(&self, version: Version) -> bool {
+        let explained = self.reason_string.is_some() || !self.user_properties.is_empty();
+        !version.is_v5() || (self.reason == ReasonCode::Success && !explained)
     }
 
     pub(super) fn encoded_len_as(
@@ -199,7 +213,7 @@ impl<'a> ReasonProperties<'a> {
 impl PropertySet for ReasonProperties<'_> {
     fn write(&self, sink: &mut impl Sink) {
         property::put_text(sink, id::REASON_STRING, Field::ReasonString, self.reason_string);
-        property::put_user_properties(sink, self.user_properties);
+        property::put_user_properties(sink, &self.user_properties);
     }
 }
 

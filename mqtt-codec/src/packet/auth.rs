@@ -97,7 +97,7 @@ impl PropertySet for AuthRef<'_> {
     fn write(&self, sink: &mut impl Sink) {
         property::put_authentication(sink, Some(self.method), self.data);
         property::put_text(sink, id::REASON_STRING, Field::ReasonString, self.reason_string);
-        property::put_user_properties(sink, self.user_properties);
+        property::put_user_properties(sink, &self.user_properties);
     }
 }
 

@@ -88,7 +88,7 @@ impl PropertySet for DisconnectRef<'_> {
         property::put_u32(sink, id::SESSION_EXPIRY, self.session_expiry.map(|seconds| seconds.0));
         property::put_text(sink, id::REASON_STRING, Field::ReasonString, self.reason_string);
         property::put_text(sink, id::SERVER_REFERENCE, Field::ServerReference, self.server_reference);
-        property::put_user_properties(sink, self.user_properties);
+        property::put_user_properties(sink, &self.user_properties);
     }
 }
 

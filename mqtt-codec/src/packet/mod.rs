@@ -291,8 +291,12 @@ impl Packet {
     #[inline]
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
         match self {
-            // the packet that is sent most, without a view of every kind of packet
+            // the packets that are sent most, without a view of every kind of packet
             Self::Publish(publish) => publish.view().encode(version, sink),
+            Self::PubAck(ack) => ack.view().encode_as(PacketType::PubAck, version, sink),
+            Self::PubRec(ack) => ack.view().encode_as(PacketType::PubRec, version, sink),
+            Self::PubRel(ack) => ack.view().encode_as(PacketType::PubRel, version, sink),
+            Self::PubComp(ack) => ack.view().encode_as(PacketType::PubComp, version, sink),
             _ => self.view().encode(version, sink),
         }
     }

@@ -120,13 +120,24 @@ macro_rules! properties_view {
 
         impl PropertySet for $view<'_> {
             fn write(&self, sink: &mut impl Sink) {
-                if self.is_empty() {
-                    return;
+                match self.0 {
+                    Source::Wire([]) => {}
+                    Source::Wire(_) => {
+                        $(if let Some(value) = self.$name() {
+                            <$value as Value>::write(value, id::$id, property::field_of(id::$id), sink);
+                        })*
+                        property::put_user_properties(sink, &self.user_properties());
+                    }
+                    Source::Owned(properties) => {
+                        $(if let Some(value) = &properties.$name {
+                            let value = Value::view(value);
+                            <$value as Value>::write(value, id::$id, property::field_of(id::$id), sink);
+                        })*
+                        for (name, value) in &properties.user_properties {
+                            property::put_user_property(sink, name, value);
+                        }
+                    }
                 }
-                $(if let Some(value) = self.$name() {
-                    <$value as Value>::write(value, id::$id, property::field_of(id::$id), sink);
-                })*
-                property::put_user_properties(sink, self.user_properties());
             }
         }
     };

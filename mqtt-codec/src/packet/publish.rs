@@ -14,7 +14,7 @@ use crate::read::{self, Fault, fault};
 use crate::types::{PacketId, QoS, Seconds, SubscriptionId};
 use crate::value::Value;
 use crate::version::{Role, Version};
-use crate::write::{self, Layout, MAX_REMAINING_LENGTH, Sink, fixed_header_and_len, varint_len};
+use crate::write::{self, MAX_REMAINING_LENGTH, Sink, fixed_header_and_len, varint_len};
 
 /// QoS, Packet Identifier and DUP of a PUBLISH: no identifier and no DUP at QoS 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,9 +166,9 @@ impl<'a> PublishRef<'a> {
     // a view that is made for this alone need not be made
     #[inline(always)]
     pub fn encode(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
-        let remaining = self.remaining_length(version)?;
-        self.start(version, remaining, sink);
-        sink.put(self.message.payload);
+        let payload = self.message.payload;
+        self.start(self.lengths(version, payload.len())?, version, sink);
+        sink.put(payload);
         Ok(())
     }
 
@@ -178,8 +178,7 @@ impl<'a> PublishRef<'a> {
     /// # Errors
     /// Those of [`PublishRef::encode`], which counts the payload as well.
     pub fn encode_head(&self, version: Version, sink: &mut impl Sink) -> Result<(), EncodeError> {
-        let remaining = self.remaining_length(version)?;
-        self.start(version, remaining, sink);
+        self.start(self.lengths(version, self.message.payload.len())?, version, sink);
         Ok(())
     }
 
@@ -217,13 +216,7 @@ impl<'a> PublishRef<'a> {
         version: Version,
         sink: &mut impl Sink,
     ) -> Result<(), EncodeError> {
-        let mut empty = *self;
-        empty.message.payload = &[];
-        let remaining = empty.remaining_length(version)?.saturating_add(payload_len as usize);
-        if remaining > MAX_REMAINING_LENGTH {
-            return Err(EncodeError::PacketTooLarge);
-        }
-        self.start(version, remaining, sink);
+        self.start(self.lengths(version, payload_len as usize)?, version, sink);
         Ok(())
     }
 
@@ -232,7 +225,8 @@ impl<'a> PublishRef<'a> {
     /// # Errors
     /// Those of [`PublishRef::encode`].
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
-        Layout::encoded_len(self, version)
+        let remaining = self.lengths(version, self.message.payload.len())?.remaining;
+        Ok(1 + varint_len(remaining) + remaining)
     }
 
     /// Where the two bytes of the Packet Identifier lie in the encoded packet; `None` at QoS 0.
@@ -240,54 +234,64 @@ impl<'a> PublishRef<'a> {
     /// One encoded PUBLISH can serve many receivers that differ only there.
     pub fn packet_id_offset(&self, version: Version) -> Option<usize> {
         self.delivery.id()?;
-        let remaining = self.remaining_length(version).ok()?;
+        let remaining = self.lengths(version, self.message.payload.len()).ok()?.remaining;
         Some(1 + varint_len(remaining) + 2 + self.message.topic.as_str().len())
+    }
+
+    /// The lengths that stand in the packet, or why it cannot be sent.
+    #[inline(always)]
+    fn lengths(&self, version: Version, payload: usize) -> Result<Lengths, EncodeError> {
+        if self.message.topic.is_aliased() && (self.alias.is_none() || !version.is_v5()) {
+            return Err(EncodeError::Empty(Field::Topic));
+        }
+        let id = if self.delivery.id().is_some() { 2 } else { 0 };
+        let without_properties = 2 + self.message.topic.as_str().len() + id + payload;
+        let (remaining, properties) = match Properties(self) {
+            _ if !version.is_v5() => (without_properties, 0),
+            properties if properties.is_empty() => (without_properties + 1, 0),
+            properties => {
+                let properties = properties.checked_len()?;
+                (without_properties + varint_len(properties) + properties, properties)
+            }
+        };
+        if remaining > MAX_REMAINING_LENGTH {
+            return Err(EncodeError::PacketTooLarge);
+        }
+        Ok(Lengths { remaining, properties })
     }
 
     /// What was checked, up to the payload.
     #[inline(always)]
-    fn start(&self, version: Version, remaining: usize, sink: &mut impl Sink) {
+    fn start(&self, lengths: Lengths, version: Version, sink: &mut impl Sink) {
         let topic = self.message.topic.as_str().as_bytes();
-        fixed_header_and_len(sink, PacketType::Publish, self.flags(), remaining, topic.len());
+        fixed_header_and_len(sink, PacketType::Publish, self.flags(), lengths.remaining, topic.len());
         sink.put(topic);
-        self.behind_topic(version, sink);
-    }
-
-    #[inline(always)]
-    fn behind_topic(&self, version: Version, sink: &mut impl Sink) {
-        let (id, properties) = (self.delivery.id(), Properties(self));
-        match id.map(|id| id.get().to_be_bytes()) {
-            Some([high, low]) if version.is_v5() && properties.is_empty() => {
+        match self.delivery.id().map(|id| id.get().to_be_bytes()) {
+            Some([high, low]) if version.is_v5() && lengths.properties == 0 => {
                 return sink.put(&[high, low, 0]);
             }
             Some(id) => sink.put(&id),
             None => {}
         }
         if version.is_v5() {
-            properties.write_block(sink);
+            write::varint(sink, lengths.properties as u32);
+            if lengths.properties > 0 {
+                Properties(self).write(sink);
+            }
         }
-    }
-}
-
-impl Layout for PublishRef<'_> {
-    fn packet_type(&self) -> PacketType {
-        PacketType::Publish
     }
 
     #[inline]
     fn flags(&self) -> u8 {
         u8::from(self.delivery.dup()) << 3 | (self.delivery.qos() as u8) << 1 | u8::from(self.retain)
     }
+}
 
-    #[inline(always)]
-    fn body(&self, version: Version, sink: &mut impl Sink) {
-        if self.message.topic.is_aliased() && (self.alias.is_none() || !version.is_v5()) {
-            sink.refuse(EncodeError::Empty(Field::Topic));
-        }
-        write::binary(sink, Field::Topic, self.message.topic.as_str().as_bytes());
-        self.behind_topic(version, sink);
-        sink.put(self.message.payload);
-    }
+/// Remaining Length and Property Length, the latter 0 where there is none.
+#[derive(Clone, Copy)]
+struct Lengths {
+    remaining: usize,
+    properties: usize,
 }
 
 /// The properties of a PUBLISH: those of the hop, then those of the message.
@@ -297,9 +301,7 @@ impl PropertySet for Properties<'_, '_> {
     fn write(&self, sink: &mut impl Sink) {
         property::put_u32(sink, id::MESSAGE_EXPIRY, self.0.expiry.map(|seconds| seconds.0));
         property::put_u16(sink, id::TOPIC_ALIAS, self.0.alias.map(NonZeroU16::get));
-        for subscription_id in self.0.subscription_ids {
-            property::put_varint(sink, id::SUBSCRIPTION_ID, subscription_id.get());
-        }
+        self.0.subscription_ids.visit(|value| property::put_varint(sink, id::SUBSCRIPTION_ID, value.get()));
         self.0.message.properties.write(sink);
     }
 

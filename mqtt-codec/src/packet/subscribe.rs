@@ -170,7 +170,7 @@ impl PropertySet for SubscribeRef<'_> {
         if let Some(subscription_id) = self.subscription_id {
             property::put_varint(sink, id::SUBSCRIPTION_ID, subscription_id.get());
         }
-        property::put_user_properties(sink, self.user_properties);
+        property::put_user_properties(sink, &self.user_properties);
     }
 }
 

@@ -64,7 +64,7 @@ impl UnsubscribeRef<'_> {
 
 impl PropertySet for UserProperties<'_> {
     fn write(&self, sink: &mut impl Sink) {
-        property::put_user_properties(sink, *self);
+        property::put_user_properties(sink, self);
     }
 }
 
