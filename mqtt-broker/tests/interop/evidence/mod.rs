@@ -1,6 +1,7 @@
 //! Who a client is, by what foreign programs show and say: tokens of PyJWT, proofs of scramp, an HTTP server of Python, and
-//! certificates that Mosquitto's clients present.
+//! certificates that foreign clients present.
 
+mod certificates;
 mod mosquitto;
 #[cfg(feature = "scram")]
 mod scram;

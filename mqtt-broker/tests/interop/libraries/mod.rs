@@ -66,7 +66,7 @@ pub(crate) fn python() -> PathBuf {
     python
 }
 
-fn node_directory() -> PathBuf {
+pub(crate) fn node_directory() -> PathBuf {
     directory("MQTT_INTEROP_NODE", "target/interop/node")
 }
 

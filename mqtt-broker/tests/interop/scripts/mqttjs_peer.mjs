@@ -19,10 +19,12 @@ const PATIENCE = 20_000;
 // How the broker is reached.
 const ADDRESSES = {
   tcp: (port) => `mqtt://127.0.0.1:${port}`,
+  tls: (port) => `mqtts://127.0.0.1:${port}`,
   ws: (port) => `ws://127.0.0.1:${port}/mqtt`,
   wss: (port) => `wss://127.0.0.1:${port}/mqtt`,
 };
 const { MQTT_INTEROP_TRANSPORT: transport = 'tcp', MQTT_INTEROP_CA: authority } = process.env;
+const { MQTT_INTEROP_CERTIFICATE: certificate, MQTT_INTEROP_KEY: key } = process.env;
 
 // The name of the protocol changed after 3.1.
 const PROTOCOLS = {
@@ -58,7 +60,7 @@ export class Peer {
   connacks = new Queue();
   messages = new Queue();
   closes = new Queue();
-  // Codes of CONNACK packets that refuse.
+  // Codes of CONNACK packets that refuse, and names of alerts.
   refusals = new Queue();
   pongs = new Queue();
   subacks = new Queue();
@@ -71,6 +73,7 @@ export class Peer {
     this.client = mqtt.connect(ADDRESSES[transport](port), {
       ...PROTOCOLS[version],
       ...(authority && { ca: readFileSync(authority) }),
+      ...(certificate && { cert: readFileSync(certificate), key: readFileSync(key) }),
       clean: true,
       keepalive: 60,
       reconnectPeriod: 0,
@@ -84,7 +87,7 @@ export class Peer {
     this.client.on('disconnect', ({ reasonCode }) => this.disconnects.push(reasonCode));
     this.client.on('close', () => this.closes.put('close'));
     this.client.on('error', (error) => {
-      if (typeof error.code === 'number') return this.refusals.put(error.code);
+      if (typeof error.code === 'number' || error.code?.startsWith('ERR_SSL')) return this.refusals.put(error.code);
       if (error.code !== 'ECONNRESET') throw error;
     });
     this.client.on('packetreceive', ({ cmd }) => {

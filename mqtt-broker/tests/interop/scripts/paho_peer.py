@@ -33,13 +33,14 @@ class Peer:
             mqtt.CallbackAPIVersion.VERSION2, name, protocol=PROTOCOLS[options.version],
             transport="websockets" if TRANSPORT in ("ws", "wss") else "tcp", reconnect_on_failure=False, **keep
         )
-        if TRANSPORT == "wss":
-            client.tls_set(ca_certs=os.environ["MQTT_INTEROP_CA"])
+        if TRANSPORT in ("tls", "wss"):
+            own = {"certfile": os.environ.get("MQTT_INTEROP_CERTIFICATE"), "keyfile": os.environ.get("MQTT_INTEROP_KEY")}
+            client.tls_set(ca_certs=os.environ["MQTT_INTEROP_CA"], **own)
         client.on_connect = lambda _c, _u, flags, code, properties: self.answers.put((flags, code, properties))
         client.on_subscribe = client.on_unsubscribe = lambda _c, _u, _mid, codes, _p: self.answers.put(codes)
         client.on_publish = lambda _c, _u, _mid, code, _p: self.answers.put(code)
         client.on_message = lambda _c, _u, message: self.messages.put(message)
-        client.on_disconnect = lambda _c, _u, flags, code, _p: self.ends.put((flags, code))
+        client.on_disconnect = self.end
         if login:
             client.username_pw_set(*login)
         if will:
@@ -49,9 +50,16 @@ class Peer:
             more = {"clean_start": clean, "properties": properties(PacketTypes.CONNECT, **connect)}
             if not clean:
                 more["properties"].SessionExpiryInterval = 3600
+        self.flags = None
         client.connect("127.0.0.1", options.port, keepalive=60, **more)
         client.loop_start()
         self.flags, self.code, self.properties = self.answers.get(timeout=PATIENCE)
+
+    def end(self, _client, _user, flags, code, _properties):
+        self.ends.put((flags, code))
+        if self.flags is None:
+            # whoever waits for CONNACK shall not wait for what cannot come
+            self.answers.put((flags, code, None))
 
     def subscribe(self, *filters, **options):
         """Subscribes to (filter, QoS) pairs and returns the reason codes."""
