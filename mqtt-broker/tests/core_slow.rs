@@ -349,3 +349,61 @@ fn one_packet_that_names_many_filters_many_times_asks_for_each_once() {
     sim.send(reader, &[subscribe(&filters, QoS::AtMostOnce)]);
     assert_eq!(sim.take_all(reader), ["retained"]);
 }
+
+#[test]
+fn a_client_that_publishes_too_fast_is_read_from_more_slowly_and_loses_nothing() {
+    for (version, qos) in [(Version::V3_1_1, QoS::AtMostOnce), (Version::V5, QoS::ExactlyOnce)] {
+        let mut sim = Sim::with(1, |config| {
+            config.limits.publish_rate = 10.try_into().ok();
+            config.limits.publish_burst = 5.try_into().unwrap();
+        });
+        let reader = sim.connect(connect(version, "reader"));
+        sim.send(reader, &[subscribe(&["t"], QoS::AtMostOnce)]);
+        let (fast, calm) = (sim.connect(connect(version, "fast")), sim.connect(connect(version, "calm")));
+        let all: Vec<Packet> = (0..30).map(|number| numbered(number, qos)).collect();
+        let start = sim.now;
+        sim.post(fast, &all);
+        sim.post(fast, &[Packet::PingReq]);
+        assert_eq!(sim.take_all(reader), numbers(0..5), "the burst");
+        assert!(!sim.wants_read(fast));
+        // nobody else waits
+        sim.send(calm, &[publish("t", "calm", qos, 1)]);
+        assert_eq!(sim.take_all(reader), ["calm"]);
+        let mut got = 5;
+        while !sim.wants_read(fast) {
+            sim.now = sim.next_timeout().expect("a deadline");
+            let more = sim.take_all(reader);
+            assert_eq!(more, numbers(got..got + more.len()));
+            got += more.len();
+        }
+        assert_eq!(got, 30);
+        assert_eq!(
+            sim.now.since(start),
+            Duration::from_millis(2_600),
+            "ten a second, the last for what follows"
+        );
+        assert!(
+            sim.receive(fast).contains(&Packet::PingResp),
+            "what comes behind waits as well, and is answered"
+        );
+        assert_eq!(sim.count(Counter::PublishHeldUp), 26);
+        assert_eq!(sim.count(Counter::PublishDropped), 0);
+    }
+}
+
+#[test]
+fn a_client_that_is_held_up_may_be_cut_and_come_again() {
+    let mut sim = Sim::with(1, |config| {
+        config.limits.publish_rate = 1.try_into().ok();
+        config.limits.publish_burst = 1.try_into().unwrap();
+    });
+    let fast = sim.connect(connect(Version::V5, "fast"));
+    let all: Vec<Packet> = (0..10).map(|number| numbered(number, QoS::AtMostOnce)).collect();
+    sim.send(fast, &all);
+    assert!(!sim.wants_read(fast));
+    sim.cut(fast);
+    let fast = sim.connect(connect(Version::V5, "fast"));
+    assert!(sim.wants_read(fast), "a connection begins with a burst");
+    sim.advance(Duration::from_secs(100));
+    assert_eq!(sim.count(Counter::PublishReceived), 1);
+}

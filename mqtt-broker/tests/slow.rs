@@ -142,3 +142,27 @@ fn clients_that_do_not_read_or_acknowledge_cost_no_turns() {
     assert_eq!(curious.messages(5_000).len(), 5_000);
     broker.shut_down();
 }
+
+#[test]
+fn a_publisher_that_is_held_up_is_read_from_again() {
+    // more than the broker reads at once, and than the buffers of two sockets hold
+    const MESSAGES: usize = 4_000;
+    let broker = start(1, |config| {
+        config.limits.publish_rate = 20_000.try_into().ok();
+        config.limits.publish_burst = 1.try_into().unwrap();
+    });
+    let mut reader = broker.connect(connect(Version::V5, "reader"));
+    reader.subscribe(&["t"], QoS::AtMostOnce);
+    let publisher = Peer::narrow(broker.address, connect(Version::V5, "publisher"));
+    let numbers: Vec<String> = (0..MESSAGES).map(|number| format!("{number:01000}")).collect();
+    let all: Vec<Packet> =
+        numbers.iter().map(|number| publish("t", number.as_str(), QoS::AtMostOnce, 0)).collect();
+    let bytes = publisher.encode(&all);
+    thread::scope(|scope| {
+        scope.spawn(|| (&publisher.stream).write_all(&bytes).unwrap());
+        assert_eq!(reader.messages(MESSAGES), numbers);
+    });
+    assert!(broker.handle.count(Counter::PublishHeldUp) > 0);
+    assert_eq!(broker.handle.count(Counter::PublishDropped), 0);
+    broker.shut_down();
+}

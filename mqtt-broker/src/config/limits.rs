@@ -1,5 +1,6 @@
 //! Limits of the broker as a whole.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Limits that hold for all clients, or for one connection whoever it is.
@@ -20,6 +21,16 @@ pub struct Limits {
     pub stall: Duration,
     /// Levels of a topic or filter. Default 200: far above what people use, far below what makes matching slow.
     pub topic_levels: usize,
+    /// Bytes of a topic or filter. Default 65,535: as long as the protocol allows.
+    pub topic_length: usize,
+    /// Bytes of a client identifier. Default 65,535: as long as the protocol allows.
+    pub client_id_length: usize,
+    /// Messages a second that one client may publish for long. Who publishes faster is read from more slowly, and nothing is
+    /// lost but time. Default: no limit.
+    pub publish_rate: Option<NonZeroU32>,
+    /// Messages that a client may publish at once before `publish_rate` holds it up. Default 1,000: what a device has
+    /// gathered while it was away.
+    pub publish_burst: NonZeroU32,
     /// Subscriptions of one session. Default 10,000.
     pub subscriptions: usize,
     /// Retained messages. Default 1,000,000.
@@ -50,6 +61,10 @@ impl Default for Limits {
             linger: Duration::from_secs(1),
             stall: Duration::from_secs(60),
             topic_levels: 200,
+            topic_length: 65_535,
+            client_id_length: 65_535,
+            publish_rate: None,
+            publish_burst: NonZeroU32::MIN.saturating_add(999),
             subscriptions: 10_000,
             retained_messages: 1_000_000,
             retained_bytes: 1 << 30,

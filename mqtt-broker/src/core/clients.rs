@@ -10,6 +10,7 @@ use mqtt_session::{Drops, ServerSession, Time};
 
 use super::access::ClientAccess;
 use super::output::Output;
+use super::pace::Pace;
 use super::replay::Replays;
 use super::router::SessionKey;
 use super::shard::{ConnectionId, Slot};
@@ -45,8 +46,10 @@ pub(super) struct Link {
     /// `None` while its bytes are being handled.
     pub(super) reader: Option<Box<Reader>>,
     pub(super) output: Output,
-    /// Whether packets are left unread because the client must read first.
+    /// Whether packets are left unread because the client must read first, or wait until `resumes`.
     pub(super) throttled: bool,
+    /// When its packets are handled again, of a client that publishes too fast.
+    pub(super) resumes: Option<Time>,
     /// Whether the session had more to send than the output had room for.
     pub(super) starved: bool,
     /// Since when the client has taken nothing of its output; `None` while nothing waits for it.
@@ -72,6 +75,11 @@ impl Client {
         Some(self.link.as_deref()?.stalled?.after(limit))
     }
 
+    /// When its packets are handled again.
+    pub(super) fn resumes_at(&self) -> Option<Time> {
+        self.link.as_deref()?.resumes
+    }
+
     /// When its connection ends because it no longer holds who the client is.
     pub(super) fn expires_at(&self) -> Option<Time> {
         self.link.as_deref()?.expires
@@ -83,6 +91,7 @@ pub(super) struct Reader {
     pub(super) decoder: Decoder,
     /// Bytes of a packet that is not complete, or that must wait.
     pub(super) unread: Vec<u8>,
+    pub(super) pace: Pace,
 }
 
 /// A slab of clients, and the directory of their identifiers.

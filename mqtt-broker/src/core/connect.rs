@@ -6,6 +6,7 @@ use mqtt_session::{CloseReason, ServerEvent, ServerSession, Time};
 use super::clients::{Link, Reader};
 use super::lobby::Refusal;
 use super::output::Output;
+use super::pace::Pace;
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
 use super::turn::count_messages;
@@ -32,10 +33,13 @@ impl ShardCore {
     /// Attaches the connection to the client's session; a connection that the client already has is taken over.
     ///
     /// # Errors
-    /// What to tell a client that would need a new session where there are `limits.sessions`, or whose identifier is that of
-    /// the session of another user.
+    /// What to tell a client that would need a new session where there are `limits.sessions`, or whose identifier is longer than
+    /// `limits.client_id_length` or that of the session of another user.
     pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
         let NewConnection { connection, connect, assigned, mut decoder, unread, admission } = new;
+        if connect.client_id.len() > self.config.limits.client_id_length {
+            return Err(Refusal::new(connect.version, ReasonCode::ClientIdentifierNotValid));
+        }
         let old = self.clients.find(&connect.client_id);
         if old.is_some_and(|old| self.is_foreign(old, &admission)) {
             return Err(Refusal::foreign_session(connect.version));
@@ -58,9 +62,10 @@ impl ShardCore {
         decoder.set_topic_alias_maximum(config.session.topic_alias_maximum);
         let link = Link {
             connection,
-            reader: Some(Box::new(Reader { decoder, unread: Vec::new() })),
+            reader: Some(Box::new(Reader { decoder, unread: Vec::new(), pace: Pace::default() })),
             output: Output::new(config.limits.output),
             throttled: false,
+            resumes: None,
             starved: false,
             stalled: None,
             expires: admission.expires,
@@ -153,6 +158,7 @@ impl ShardCore {
                     self.timers.arm(slot.0, client.session.poll_timeout(), &mut client.armed);
                     self.timers.arm(slot.0, stalled, &mut client.armed);
                     self.timers.arm(slot.0, client.expires_at(), &mut client.armed);
+                    self.timers.arm(slot.0, client.resumes_at(), &mut client.armed);
                     break;
                 }
             }

@@ -62,6 +62,9 @@ impl ShardCore {
                 Ok(None) => return handled,
                 Err(error) => return handled.failed(error),
             };
+            if let Some(at) = reader.pace.wait(now, &self.config.limits) {
+                return handled.held_up(at);
+            }
             let packet = match reader.decoder.decode(frame) {
                 Ok(packet) => packet,
                 Err(error) => return handled.failed(error),
@@ -73,6 +76,7 @@ impl ShardCore {
             let Some(client) = self.clients.get_key(key) else { return handled };
             match client.session.handle_packet(now, &packet) {
                 Some(Received::Message { publish, receipt }) => {
+                    reader.pace.note(now, &self.config.limits);
                     self.handle_publish(now, slot, key, &publish, receipt);
                 }
                 Some(Received::Subscribe(subscribe)) => self.handle_subscribe(now, slot, &subscribe),
@@ -110,10 +114,16 @@ impl ShardCore {
         // who was not read from had no deadline, and has one again
         let resumed = link.throttled && !handled.throttled;
         link.throttled = handled.throttled;
+        let held_up = handled.resumes.is_some() && handled.resumes != link.resumes;
+        link.resumes = handled.resumes;
+        self.timers.arm(slot.0, handled.resumes, &mut client.armed);
         if let Some(error) = handled.error {
             client.session.handle_malformed(error);
         }
         let closing = client.session.close_reason().is_some();
+        if held_up {
+            self.counters().add(Counter::PublishHeldUp, 1);
+        }
         if !closing && !handled.silent {
             self.mark(slot);
         }
@@ -134,19 +144,24 @@ struct Handled {
     packets: u64,
     /// Whether no packet asked for an answer.
     silent: bool,
-    /// Whether packets are left because the client must read first.
+    /// Whether packets are left because the client must read first, or wait until `resumes`.
     throttled: bool,
+    resumes: Option<Time>,
     error: Option<DecodeError>,
 }
 
 impl Default for Handled {
     fn default() -> Self {
-        Self { consumed: 0, packets: 0, silent: true, throttled: false, error: None }
+        Self { consumed: 0, packets: 0, silent: true, throttled: false, resumes: None, error: None }
     }
 }
 
 impl Handled {
     fn failed(self, error: DecodeError) -> Self {
         Self { error: Some(error), ..self }
+    }
+
+    fn held_up(self, until: Time) -> Self {
+        Self { throttled: true, resumes: Some(until), ..self }
     }
 }

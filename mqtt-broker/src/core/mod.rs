@@ -24,6 +24,7 @@ mod lobby;
 mod local;
 mod mail;
 mod output;
+mod pace;
 mod permission;
 mod presence;
 mod publish;

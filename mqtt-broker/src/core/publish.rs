@@ -80,6 +80,9 @@ impl ShardCore {
         if topic.starts_with("$SYS/") || topic == "$SYS" {
             return Some(ReasonCode::NotAuthorized);
         }
+        if topic.len() > self.config.limits.topic_length {
+            return Some(ReasonCode::TopicNameInvalid);
+        }
         let levels = topic.bytes().filter(|byte| *byte == b'/').count() + 1;
         (levels > self.config.limits.topic_levels).then_some(ReasonCode::TopicNameInvalid)
     }

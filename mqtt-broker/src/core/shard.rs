@@ -113,6 +113,8 @@ pub(super) struct Work {
     pub(super) dirty: Vec<Slot>,
     /// Clients whose output was filled and is to be written.
     pub(super) flush: Vec<Slot>,
+    /// Connections that are to be read from again.
+    pub(super) resumed: Vec<ConnectionId>,
     pub(super) closed: Vec<Closed>,
     pub(super) notices: VecDeque<Notice>,
     /// What a client may not do: one, however many a flood brings.
@@ -229,6 +231,7 @@ impl ShardCore {
             if client.expires_at().is_some_and(|at| at <= now) {
                 client.session.disconnect(ReasonCode::NotAuthorized);
             }
+            self.resume(now, slot);
             self.handle_session(now, slot);
         }
         self.publish_sys(now);

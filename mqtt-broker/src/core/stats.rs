@@ -52,6 +52,8 @@ counters! {
     DroppedQueueFull "publish/messages/dropped/queue full",
     /// Of these, messages larger than their receiver takes.
     DroppedTooLarge "publish/messages/dropped/too large",
+    /// Times that packets of a client had to wait because it published faster than `limits.publish_rate`.
+    PublishHeldUp "publish/held up",
     /// Messages of clients that nobody was subscribed to.
     PublishUnmatched "publish/messages/unmatched",
     /// Messages to topics that clients may not publish to.

@@ -105,7 +105,8 @@ fn subscribe_one(
     if filter.share().is_err() {
         return (ReasonCode::TopicFilterInvalid, false);
     }
-    if filter.as_str().bytes().filter(|byte| *byte == b'/').count() >= limits.topic_levels {
+    let levels = filter.as_str().bytes().filter(|byte| *byte == b'/').count() + 1;
+    if levels > limits.topic_levels || filter.as_str().len() > limits.topic_length {
         return (ReasonCode::TopicFilterInvalid, false);
     }
     let existed = client.filters.contains(filter.as_str());

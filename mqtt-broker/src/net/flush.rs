@@ -16,6 +16,9 @@ impl ShardLoop {
         while let Some((_, id)) = self.core.poll_flush() {
             self.write(now, id);
         }
+        while let Some(id) = self.core.poll_resumed() {
+            self.read_again(id);
+        }
         for id in std::mem::take(&mut self.answers) {
             if self.connections.get(id).is_some_and(|connection| connection.stream.wants_write()) {
                 self.write(now, id);
@@ -99,7 +102,7 @@ impl ShardLoop {
         if self.shared.hub.is_stopping() { Closing::Shutdown } else { Closing::Normal }
     }
 
-    /// A connection that was not read from because its client had to read first.
+    /// A connection that was not read from because its client had to read first, or to wait.
     fn read_again(&mut self, id: ConnectionId) {
         if self.connections.get(id).is_some_and(|connection| connection.readable) {
             self.schedule(id);

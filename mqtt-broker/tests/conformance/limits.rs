@@ -90,6 +90,27 @@ fn topics_and_filters_with_too_many_levels_are_refused() {
 }
 
 #[test]
+fn topics_filters_and_client_identifiers_that_are_too_long_are_refused() {
+    let broker = TestBroker::with(|config| {
+        config.limits.topic_length = 3;
+        config.limits.client_id_length = 2;
+    });
+    for version in ALL {
+        broker.refuses(
+            version,
+            &clean(version, "abc"),
+            if version.is_v5() { "20: 00 85 ~" } else { "20: 00 02" },
+        );
+        let mut client = broker.client(version, "ab");
+        let failure = if version.is_v5() { "8F" } else { "80" };
+        client.ask("82: 0001 ~ <a/b> 00 <a/bc> 00", &format!("90: 0001 ~ 00 {failure}"));
+        let refused = if version.is_v5() { "40: 0001 90" } else { "40: 0001" };
+        client.ask("32: <abcd> 0001 ~ 'x'", refused);
+        client.ask("32: <x/y> 0001 ~ 'x'", &unmatched(version, "40", "0001"));
+    }
+}
+
+#[test]
 fn connections_that_say_nothing_do_not_take_all_places() {
     let broker = TestBroker::with(|config| {
         config.lobby.half_open = 2;

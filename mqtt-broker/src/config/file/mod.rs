@@ -15,7 +15,7 @@ mod tests;
 mod wording;
 
 use std::fs;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use auth::AuthTable;
 pub(super) use error::line_of;
 pub use error::{FileError, SyntaxError};
 use lobby::LobbyTable;
-use scalar::{duration, expiry, interval, keep_alive, size};
+use scalar::{duration, expiry, interval, keep_alive, rate, size};
 
 impl Config {
     /// Reads a file. What it does not say keeps its default; see [`Config::check`] for what it says.
@@ -111,6 +111,11 @@ struct LimitsTable {
     #[serde(deserialize_with = "duration")]
     stall: Duration,
     topic_levels: usize,
+    topic_length: usize,
+    client_id_length: usize,
+    #[serde(deserialize_with = "rate")]
+    publish_rate: Option<NonZeroU32>,
+    publish_burst: NonZeroU32,
     subscriptions: usize,
     retained_messages: usize,
     #[serde(deserialize_with = "size")]

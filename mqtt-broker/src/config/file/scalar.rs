@@ -1,7 +1,7 @@
 //! Numbers, and numbers with units.
 
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
@@ -46,6 +46,17 @@ pub(super) fn keep_alive<'de, D: Deserializer<'de>>(input: D) -> Result<Option<N
     valid.map(Some).ok_or_else(|| {
         de::Error::custom("a keep alive lies between 1s and 65535s; write \"none\" for no maximum")
     })
+}
+
+/// Times a second.
+pub(super) fn rate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let rate = match Scalar::deserialize(input)? {
+        scalar if scalar.is("none") => return Ok(None),
+        Scalar::Number(number) => u32::try_from(number).ok().and_then(NonZeroU32::new),
+        Scalar::Text(_) => None,
+    };
+    let wanted = "a rate is a whole number from 1 to 4294967295, in a second; write \"none\" for no limit";
+    rate.map(Some).ok_or_else(|| de::Error::custom(wanted))
 }
 
 /// A quantity that cannot be read, where a word may stand for it as well.
