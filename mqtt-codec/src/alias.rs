@@ -13,7 +13,7 @@ use crate::topic::TopicRef;
 ///
 /// Memory grows with the aliases in use: at most the maximum that was announced, each with a topic of at most
 /// 65,535 bytes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct IncomingAliases {
     maximum: u16,
     topics: Vec<Option<Box<str>>>,
@@ -72,7 +72,7 @@ impl IncomingAliases {
 ///
 /// Aliases are given in the order in which topics come, and never taken back: simple, and right for a publisher
 /// whose topics are few.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OutgoingAliases {
     maximum: u16,
     aliases: BTreeMap<Box<str>, NonZeroU16>,

@@ -3,7 +3,7 @@
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use mqtt_codec::Rules;
+use mqtt_codec::{PacketId, Rules};
 
 /// What happens to a message that finds a queue full. What is in flight is never touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub struct QueueLimits {
     /// Messages of QoS 1 and 2 in flight, whatever the peer allows; they no longer count among `messages`. Default
     /// 1,024: enough to fill a long fast link, few enough to resend after a cut.
     pub window: NonZeroU16,
+    /// The largest Packet Identifier that is given; what finds none free waits. Default 65,535. A small one makes
+    /// identifiers come round soon: for peers that keep a table of them, and for tests.
+    pub packet_ids: PacketId,
     /// What happens beyond these.
     pub overflow: Overflow,
 }
@@ -38,6 +41,7 @@ impl Default for QueueLimits {
             messages: 100_000,
             bytes: 64 << 20,
             window: NonZeroU16::MIN.saturating_add(1_023),
+            packet_ids: PacketId::MAX,
             overflow: Overflow::DropNewest,
         }
     }

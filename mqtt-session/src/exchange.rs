@@ -21,7 +21,7 @@ use crate::error::Violation;
 ///    |             CONNACK, or AUTH Success    |
 ///    |<----------------------------------------|  nobody's turn
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
     method: Text,
     turn: Turn,

@@ -75,29 +75,43 @@ fn place(id: PacketId) -> (u16, u64) {
 pub(crate) struct PacketIds {
     used: IdSet,
     next: PacketId,
-}
-
-impl Default for PacketIds {
-    fn default() -> Self {
-        Self { used: IdSet::default(), next: PacketId::MIN }
-    }
+    /// The last one that is given.
+    last: PacketId,
 }
 
 impl PacketIds {
-    /// Identifiers that exist.
-    const ALL: usize = u16::MAX as usize;
+    pub(crate) fn up_to(last: PacketId) -> Self {
+        Self { used: IdSet::default(), next: PacketId::MIN, last }
+    }
+
+    /// All are free again.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::up_to(self.last);
+    }
+
+    /// Takes on another limit; what was given above it stays in use.
+    pub(crate) const fn set_last(&mut self, last: PacketId) {
+        self.last = last;
+    }
 
     /// The next free identifier, which is in use from now on; `None` if all are.
     pub(crate) fn take(&mut self) -> Option<PacketId> {
-        if self.used.len() == Self::ALL {
+        let all = usize::from(self.last.get());
+        if self.used.len() >= all {
             return None;
         }
         let mut id = self.next;
-        while !self.used.insert(id) {
+        for _ in 0..=all {
+            if id > self.last {
+                id = PacketId::MIN;
+            }
+            if self.used.insert(id) {
+                self.next = id.next();
+                return Some(id);
+            }
             id = id.next();
         }
-        self.next = id.next();
-        Some(id)
+        None
     }
 
     /// Nothing more will come soon.
@@ -126,7 +140,7 @@ mod tests {
 
     #[test]
     fn mqtt_5_0__2_2_1_3_an_identifier_in_use_is_not_given_again() {
-        let mut ids = PacketIds::default();
+        let mut ids = PacketIds::up_to(PacketId::MAX);
         let first = ids.take().unwrap();
         for _ in 0..65_534 {
             assert_ne!(ids.take().unwrap(), first);
@@ -135,6 +149,18 @@ mod tests {
         ids.give_back(id(700));
         assert_eq!(ids.take(), Some(id(700)));
         assert!(ids.in_use(id(700)));
+    }
+
+    #[test]
+    fn no_identifier_above_the_limit_is_given() {
+        let mut ids = PacketIds::up_to(id(3));
+        assert_eq!([(); 4].map(|()| ids.take()), [Some(id(1)), Some(id(2)), Some(id(3)), None]);
+        ids.give_back(id(2));
+        assert_eq!([(); 2].map(|()| ids.take()), [Some(id(2)), None]);
+        ids.set_last(id(2));
+        ids.give_back(id(1));
+        ids.give_back(id(3));
+        assert_eq!([(); 2].map(|()| ids.take()), [Some(id(1)), None]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use mqtt_codec::{OutgoingAliases, PublishRef, Version};
 use crate::transmit::{Transmit, write_publish};
 
 /// The sender's view of a connection; ends with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Window {
     pub(crate) version: Version,
     /// Messages of QoS 1 and 2 that may be open: the peer's Receive Maximum, or less. [MQTT-4.9.0-1]

@@ -40,7 +40,7 @@ use requests::Requests;
 /// the application wants (`publish`, `subscribe`, `unsubscribe`, `acknowledge`, `disconnect`); they may be refused.
 /// **Outputs** are pulled (`poll_*`) after any of the two, until there is nothing more. **Questions** change
 /// nothing. Any order of calls is allowed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientSession {
     config: ClientConfig,
     version: Version,
@@ -58,7 +58,7 @@ pub struct ClientSession {
 }
 
 /// What the standard calls Session State.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     outgoing: Outgoing,
     incoming: Incoming,
@@ -66,7 +66,7 @@ struct State {
 }
 
 /// What belongs to one network connection and ends with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Link {
     phase: Phase,
     window: Window,
@@ -84,7 +84,7 @@ struct Link {
     goodbye: Option<ReasonCode>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// CONNECT is not written yet.
     Connecting(Box<Connect>, Time),

@@ -25,7 +25,7 @@ pub(super) enum Request {
     Unsubscribe { filters: Vec<TopicFilter> },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pending {
     /// `None` for a request that the session made by itself.
     ticket: Option<Ticket>,
@@ -35,7 +35,7 @@ struct Pending {
 }
 
 /// Requests that the server has not answered, oldest first, and the subscriptions that it has granted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     pending: VecDeque<Pending>,
     granted: BTreeMap<TopicFilter, (SubscriptionOptions, Option<SubscriptionId>)>,

@@ -12,7 +12,7 @@ use crate::store::{Effects, StoreSeq};
 use crate::transmit::Transmit;
 
 /// What an answer says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Answer {
     PubAck(PacketId, ReasonCode),
     PubRec(PacketId, ReasonCode),
@@ -21,7 +21,7 @@ pub(super) enum Answer {
 }
 
 /// An answer that is owed, in the order of what it answers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) answer: Answer,
     /// Whether the application has taken the message.
@@ -30,7 +30,7 @@ pub(super) struct Slot {
 }
 
 /// A packet of a QoS 2 handshake that waits for nothing but its effect.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Handshake {
     packet: HandshakePacket,
     id: PacketId,
@@ -45,7 +45,7 @@ enum HandshakePacket {
 }
 
 /// Answers of one connection; ends with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answers {
     version: Version,
     /// The peer's Maximum Packet Size.

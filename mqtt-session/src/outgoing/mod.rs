@@ -55,19 +55,24 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { queue: Queue::new(limits), flights: Flights::default(), ids: PacketIds::default() }
+        Self {
+            queue: Queue::new(limits),
+            flights: Flights::default(),
+            ids: PacketIds::up_to(limits.packet_ids),
+        }
     }
 
     /// Forgets everything but the limits.
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
         self.flights = Flights::default();
-        self.ids = PacketIds::default();
+        self.ids.clear();
     }
 
     /// Takes on new limits; what was accepted under the old ones stays.
     pub(crate) const fn set_limits(&mut self, limits: QueueLimits) {
         self.queue.set_limits(limits);
+        self.ids.set_last(limits.packet_ids);
     }
 
     /// Puts a message at the end of the queue; `Err` with the reason if it is not kept.
@@ -334,7 +339,7 @@ impl Outgoing {
             self.queue.push_front(queued);
         }
         released.into_iter().filter_map(|released| released.ticket).for_each(&mut delivered);
-        self.ids = PacketIds::default();
+        self.ids.clear();
         window.forget_session();
     }
 

@@ -38,7 +38,7 @@ pub use deliver::{Delivered, Matched};
 /// say what the broker wants (`deliver`, `acknowledge`, `answer_*`, `disconnect`). **Outputs** are pulled
 /// (`poll_*`) after any of the two, until there is nothing more. **Questions** change nothing. Any order of
 /// calls is allowed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerSession {
     state: State,
     link: Option<Box<Link>>,
@@ -48,7 +48,7 @@ pub struct ServerSession {
 }
 
 /// What the standard calls Session State, except the subscriptions, which the broker's router holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     outgoing: Outgoing,
     incoming: Incoming,
@@ -56,7 +56,7 @@ struct State {
 }
 
 /// What belongs to one network connection and ends with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Link {
     window: Window,
     answers: Answers,
@@ -90,7 +90,7 @@ impl Link {
 }
 
 /// How long the session lives without a connection, and what happens then.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Life {
     /// Whether there is Session State that a client may resume.
     exists: bool,
