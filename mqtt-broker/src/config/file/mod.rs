@@ -153,6 +153,9 @@ struct QueueTable {
     #[serde(deserialize_with = "size")]
     bytes: usize,
     window: NonZeroU16,
+    /// For tests, not for operators.
+    #[serde(skip)]
+    packet_ids: mqtt_codec::PacketId,
     #[serde(deserialize_with = "overflow")]
     overflow: Overflow,
 }
