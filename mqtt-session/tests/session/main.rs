@@ -11,6 +11,7 @@ mod handshake;
 mod held_bytes;
 mod keep_alive;
 mod limits;
+mod questions;
 mod reading;
 mod resume;
 mod store;
