@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mqtt_codec::{ReasonCode, Topic, TopicFilter};
+use mqtt_codec::{Topic, TopicFilter};
 use mqtt_session::QueueLimits;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use crate::status::{Shared, Stats, Status};
 use crate::stream::{Signals, StreamLimits};
 use crate::subscribe::Subscribe;
 use crate::transport::Network;
+use crate::unsubscribe::Unsubscribe;
 
 /// Messages on their way from handles to the driver, which takes them at its next turn.
 const PUBLISHES: usize = 64;
@@ -155,23 +156,21 @@ impl Client {
         Subscribe::new(self, filter.try_into().map_err(SubscribeError::from))
     }
 
-    /// Unsubscribes from a filter, whichever streams have it: for subscriptions that an earlier run of the program has
-    /// left at the server. Streams without a filter left end.
+    /// A filter to unsubscribe from, whichever streams have it: for subscriptions that an earlier run of the program has
+    /// left at the server. Streams without a filter left end. Set what it needs, then await it.
     ///
-    /// Returns the server's code, which 3.x has not.
-    ///
-    /// Cancel safety: if cancelled, the request may or may not be sent.
-    ///
-    /// # Errors
-    /// An invalid filter; a client that has ended.
-    pub async fn unsubscribe<F>(&self, filter: F) -> Result<Option<ReasonCode>, SubscribeError>
+    /// ```no_run
+    /// # async fn example(client: mqtt_client::Client) -> Result<(), mqtt_client::SubscribeError> {
+    /// client.unsubscribe("house/+/light").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unsubscribe<F>(&self, filter: F) -> Unsubscribe<'_>
     where
         F: TryInto<TopicFilter>,
         SubscribeError: From<F::Error>,
     {
-        let filters = vec![filter.try_into()?];
-        let reasons = self.ask(|answer| Command::Unsubscribe { filters, answer }).await?;
-        Ok(reasons.first().copied())
+        Unsubscribe::new(self, filter.try_into().map_err(SubscribeError::from))
     }
 
     /// Authenticates anew on this connection, by the method of [`ConnectOptions::authentication`], and returns once both

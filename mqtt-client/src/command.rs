@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{Message, QoS, ReasonCode, Seconds, Subscription, TopicFilter};
+use mqtt_codec::{Message, QoS, ReasonCode, Seconds, Subscription, Text, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -25,6 +25,7 @@ pub(crate) struct PublishCommand {
 pub(crate) enum Command {
     Subscribe {
         filters: Vec<Subscription>,
+        user_properties: Vec<(Text, Text)>,
         buffer: Arc<Buffer>,
         answer: SubscribeAnswer,
     },
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     },
     Unsubscribe {
         filters: Vec<TopicFilter>,
+        user_properties: Vec<(Text, Text)>,
         answer: UnsubscribeAnswer,
     },
     Reauthenticate {

@@ -146,7 +146,7 @@
 //! | [`Subscribe`] (awaited) | the subscription is removed again |
 //! | [`Subscription::next`] | nothing is lost |
 //! | [`Subscription::unsubscribe`] | the stream ends as if dropped |
-//! | [`Client::unsubscribe`] | the request is sent or not |
+//! | [`Unsubscribe`] (awaited) | the request is sent or not |
 //! | [`Client::reauthenticate`] | once begun it goes on |
 //! | [`Client::disconnect`] | once begun it goes on |
 //!
@@ -174,6 +174,7 @@ mod status;
 mod stream;
 mod subscribe;
 mod transport;
+mod unsubscribe;
 mod will;
 
 pub use address::{AddressError, Transport};
@@ -199,6 +200,7 @@ pub use transport::proxy::Proxy;
 #[cfg(feature = "tls")]
 pub use transport::tls::{Tls, TlsError};
 pub use transport::{Network, NetworkStream};
+pub use unsubscribe::Unsubscribe;
 pub use will::Will;
 
 pub use mqtt_codec::{

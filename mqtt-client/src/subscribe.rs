@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use mqtt_codec::{QoS, ReasonCode, RetainHandling, SubscriptionOptions, TopicFilter};
+use mqtt_codec::{QoS, ReasonCode, RetainHandling, SubscriptionOptions, Text, TopicFilter};
 
 use crate::client::Client;
 use crate::command::Command;
@@ -26,6 +26,7 @@ pub struct Subscribe<'c> {
     client: &'c Client,
     filters: Result<Vec<TopicFilter>, SubscribeError>,
     options: SubscriptionOptions,
+    user_properties: Vec<(Text, Text)>,
     limits: StreamLimits,
     timeout: Option<Duration>,
 }
@@ -34,7 +35,8 @@ impl<'c> Subscribe<'c> {
     pub(crate) fn new(client: &'c Client, filter: Result<TopicFilter, SubscribeError>) -> Self {
         let filters = filter.map(|filter| vec![filter]);
         let options = SubscriptionOptions::default();
-        Self { client, filters, options, limits: client.inner.streams, timeout: None }
+        let limits = client.inner.streams;
+        Self { client, filters, options, user_properties: Vec::new(), limits, timeout: None }
     }
 
     /// One more filter whose messages come on the same stream.
@@ -76,6 +78,18 @@ impl<'c> Subscribe<'c> {
         self
     }
 
+    /// Adds a User Property. It is said again where the driver has to subscribe again. 5.0 only.
+    ///
+    /// All of the request has to fit into the server's Maximum Packet Size; otherwise nothing is sent, and the error
+    /// is [`PacketTooLarge`](mqtt_session::SubscribeError::PacketTooLarge).
+    pub fn user_property(mut self, name: &str, value: &str) -> Self {
+        match user_property(name, value) {
+            Ok(property) => self.user_properties.push(property),
+            Err(error) => self.filters = self.filters.and(Err(error)),
+        }
+        self
+    }
+
     /// How many messages the stream keeps; see [`StreamLimits::messages`].
     pub const fn capacity(mut self, messages: usize) -> Self {
         self.limits.messages = messages;
@@ -99,13 +113,15 @@ impl<'c> Subscribe<'c> {
         let buffer = Arc::new(Buffer::new(self.limits, Arc::clone(&self.client.inner.signals)));
         // from here on, whoever drops this future drops the reader, and the driver hears of it
         let reader = Reader { buffer: Arc::clone(&buffer) };
-        let options = self.options;
+        let (options, user_properties) = (self.options, self.user_properties);
         let requested = filters
             .iter()
             .map(|filter| mqtt_codec::Subscription { filter: filter.clone(), options })
             .collect();
-        let (key, granted) =
-            self.client.ask(|answer| Command::Subscribe { filters: requested, buffer, answer }).await?;
+        let (key, granted) = self
+            .client
+            .ask(|answer| Command::Subscribe { filters: requested, user_properties, buffer, answer })
+            .await?;
         Ok(Subscription { reader, client: self.client.clone(), key, filters, granted })
     }
 }
@@ -125,6 +141,10 @@ impl<'c> IntoFuture for Subscribe<'c> {
             }
         })
     }
+}
+
+pub(crate) fn user_property(name: &str, value: &str) -> Result<(Text, Text), SubscribeError> {
+    Ok((Text::new(name)?, Text::new(value)?))
 }
 
 /// The messages of one subscription, in the order of their arrival.
@@ -177,6 +197,8 @@ impl Subscription {
     }
 
     /// Unsubscribes, and waits for the server's codes, one for each filter that no other stream has; 3.x has none.
+    ///
+    /// For an UNSUBSCRIBE with User Properties there is [`Client::unsubscribe`].
     ///
     /// Cancel safety: if cancelled, the subscription ends all the same, as if dropped.
     ///

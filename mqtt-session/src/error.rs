@@ -208,13 +208,15 @@ pub enum SubscribeError {
     /// No Local on a Shared Subscription.
     #[error("[MQTT-3.8.3-4] a shared subscription cannot have No Local: leave that option out")]
     NoLocalShared,
-    /// Subscription options or a subscription identifier, which 3.x does not have.
+    /// Subscription options, a subscription identifier or User Properties, which 3.x does not have.
     #[error(
-        "only MQTT 5.0 has subscription options besides QoS, and identifiers: leave them out, or use 5.0"
+        "only MQTT 5.0 has subscription options besides QoS, identifiers and user properties: leave them out, or use 5.0"
     )]
     NotInVersion,
     /// The packet is larger than the server's Maximum Packet Size, or than MQTT allows.
-    #[error("the packet is larger than the server takes: ask for fewer or shorter filters at once")]
+    #[error(
+        "the packet is larger than the server takes: ask for fewer or shorter filters, or user properties, at once"
+    )]
     PacketTooLarge,
     /// Too many requests wait.
     #[error("too many requests wait for the server")]

@@ -56,11 +56,13 @@ impl Core {
     fn handle_one(&mut self, now: Time, input: Input) {
         match input {
             Input::Publish(publish) => self.publish(now, publish),
-            Input::Command(Command::Subscribe { filters, buffer, answer }) => {
-                self.subscribe(filters, buffer, answer);
+            Input::Command(Command::Subscribe { filters, user_properties, buffer, answer }) => {
+                self.subscribe(filters, user_properties, buffer, answer);
             }
             Input::Command(Command::Leave { key, answer }) => self.leave(key, answer),
-            Input::Command(Command::Unsubscribe { filters, answer }) => self.unsubscribe(filters, answer),
+            Input::Command(Command::Unsubscribe { filters, user_properties, answer }) => {
+                self.unsubscribe(filters, user_properties, answer);
+            }
             Input::Command(Command::Disconnect { deadline, answer }) => self.end(deadline, Some(answer)),
             Input::Command(Command::Reauthenticate { answer }) => self.reauthenticate(answer),
             Input::Worked(worked) => self.handle_worked(worked),

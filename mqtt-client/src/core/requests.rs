@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{ReasonCode, Subscription, SubscriptionId, TopicFilter};
+use mqtt_codec::{ReasonCode, Subscription, SubscriptionId, Text, TopicFilter};
 use mqtt_session::Ticket;
 
 use super::Core;
@@ -15,6 +15,7 @@ pub(super) enum PendingRequest {
     Subscribe {
         key: StreamKey,
         filters: Vec<Subscription>,
+        user_properties: Vec<(Text, Text)>,
         id: Option<SubscriptionId>,
         answer: SubscribeAnswer,
     },
@@ -28,6 +29,7 @@ impl Core {
     pub(super) fn subscribe(
         &mut self,
         filters: Vec<Subscription>,
+        user_properties: Vec<(Text, Text)>,
         buffer: Arc<Buffer>,
         answer: SubscribeAnswer,
     ) {
@@ -35,12 +37,13 @@ impl Core {
             return;
         }
         let id = if self.subscription_ids { self.router.next_subscription_id() } else { None };
-        match self.session.subscribe(filters.clone(), id) {
+        match self.session.subscribe_with(filters.clone(), id, user_properties.clone()) {
             Ok(ticket) => {
                 // retained messages may come before SUBACK [MQTT-3.8.4-4]
                 let names = filters.iter().map(|subscription| subscription.filter.clone()).collect();
                 let key = self.router.add(names, id, buffer);
-                self.requests.insert(ticket, PendingRequest::Subscribe { key, filters, id, answer });
+                let pending = PendingRequest::Subscribe { key, filters, user_properties, id, answer };
+                self.requests.insert(ticket, pending);
             }
             Err(error) => {
                 let _ = answer.send(Err(error.into()));
@@ -53,12 +56,17 @@ impl Core {
         if filters.is_empty() {
             let _ = answer.send(Ok(Vec::new()));
         } else {
-            self.unsubscribe(filters, answer);
+            self.unsubscribe(filters, Vec::new(), answer);
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, filters: Vec<TopicFilter>, answer: UnsubscribeAnswer) {
-        match self.session.unsubscribe(filters.clone()) {
+    pub(super) fn unsubscribe(
+        &mut self,
+        filters: Vec<TopicFilter>,
+        user_properties: Vec<(Text, Text)>,
+        answer: UnsubscribeAnswer,
+    ) {
+        match self.session.unsubscribe_with(filters.clone(), user_properties) {
             Ok(ticket) => {
                 self.requests.insert(ticket, PendingRequest::Unsubscribe { filters, answer });
             }
@@ -104,13 +112,14 @@ impl Core {
     pub(super) fn handle_request_failed(&mut self, ticket: Ticket, error: mqtt_session::SubscribeError) {
         match self.requests.remove(&ticket) {
             // asked before the server could say that it has no identifiers
-            Some(PendingRequest::Subscribe { key, filters, id: Some(_), answer })
+            Some(PendingRequest::Subscribe { key, filters, user_properties, id: Some(_), answer })
                 if error == mqtt_session::SubscribeError::NotSupported && !self.subscription_ids =>
             {
                 self.router.set_id(key, None);
-                match self.session.subscribe(filters.clone(), None) {
+                match self.session.subscribe_with(filters.clone(), None, user_properties.clone()) {
                     Ok(ticket) => {
-                        let pending = PendingRequest::Subscribe { key, filters, id: None, answer };
+                        let pending =
+                            PendingRequest::Subscribe { key, filters, user_properties, id: None, answer };
                         self.requests.insert(ticket, pending);
                     }
                     Err(error) => self.fail_subscribe(key, answer, error),

@@ -101,9 +101,18 @@ pub enum SubscribeError {
     /// The session cannot send it.
     #[error(transparent)]
     Session(#[from] mqtt_session::SubscribeError),
+    /// A User Property is no valid string.
+    #[error("a user property of the request: {0}")]
+    Text(InvalidText),
     /// The time given to `timeout` ran out.
     #[error("not answered in time")]
     Timeout,
+}
+
+impl From<InvalidText> for SubscribeError {
+    fn from(error: InvalidText) -> Self {
+        Self::Text(error)
+    }
 }
 
 impl From<InvalidTopicFilter> for SubscribeError {

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_codec::{
-    Message, QoS, ReasonCode, Seconds, Subscription, SubscriptionId, SubscriptionOptions, TopicFilter,
+    Message, QoS, ReasonCode, Seconds, Subscription, SubscriptionId, SubscriptionOptions, Text, TopicFilter,
 };
 
 use super::requests::Request;
@@ -65,7 +65,22 @@ impl ClientSession {
         filters: Vec<Subscription>,
         subscription_id: Option<SubscriptionId>,
     ) -> Result<Ticket, SubscribeError> {
+        self.subscribe_with(filters, subscription_id, Vec::new())
+    }
+
+    /// As [`ClientSession::subscribe`], with User Properties; 5.0 only. They are said again when the session makes the
+    /// subscription anew at a server that has forgotten it.
+    ///
+    /// If they do not fit into the server's Maximum Packet Size, nothing is sent:
+    /// [`ClientEvent::RequestFailed`](crate::ClientEvent::RequestFailed) says so once the server is known.
+    pub fn subscribe_with(
+        &mut self,
+        filters: Vec<Subscription>,
+        subscription_id: Option<SubscriptionId>,
+        user_properties: Vec<(Text, Text)>,
+    ) -> Result<Ticket, SubscribeError> {
         let v5_only = subscription_id.is_some()
+            || !user_properties.is_empty()
             || filters.iter().any(|filter| filter.options != SubscriptionOptions::new(filter.options.qos));
         let shared_no_local = filters
             .iter()
@@ -78,13 +93,27 @@ impl ClientSession {
             return Err(SubscribeError::NoLocalShared);
         }
         let empty = filters.is_empty();
-        self.request(Request::Subscribe { filters, subscription_id }, empty)
+        let user_properties = user_properties.into();
+        self.request(Request::Subscribe { filters, subscription_id, user_properties }, empty)
     }
 
     /// Takes an UNSUBSCRIBE to be sent now or on the next connection.
     pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>) -> Result<Ticket, SubscribeError> {
+        self.unsubscribe_with(filters, Vec::new())
+    }
+
+    /// As [`ClientSession::unsubscribe`], with User Properties; 5.0 only. What does not fit into the server's Maximum
+    /// Packet Size is refused as by [`ClientSession::subscribe_with`].
+    pub fn unsubscribe_with(
+        &mut self,
+        filters: Vec<TopicFilter>,
+        user_properties: Vec<(Text, Text)>,
+    ) -> Result<Ticket, SubscribeError> {
+        if !user_properties.is_empty() && !self.version.is_v5() {
+            return Err(SubscribeError::NotInVersion);
+        }
         let empty = filters.is_empty();
-        self.request(Request::Unsubscribe { filters }, empty)
+        self.request(Request::Unsubscribe { filters, user_properties }, empty)
     }
 
     fn request(&mut self, request: Request, empty: bool) -> Result<Ticket, SubscribeError> {

@@ -1,11 +1,12 @@
 //! SUBSCRIBE and UNSUBSCRIBE: sent in order, matched with their answers, sent again on the next connection.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_codec::{
     List, PacketId, PacketRef, PacketType, ReasonCode, SubscribeRef, Subscription, SubscriptionId,
-    SubscriptionOptions, TopicFilter, UnsubscribeRef, UserProperties,
+    SubscriptionOptions, Text, TopicFilter, UnsubscribeRef, UserProperties,
 };
 
 use super::ServerLimits;
@@ -21,8 +22,23 @@ const FILTERS_PER_SUBSCRIBE: usize = 32;
 /// What a request asks for.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
-    Subscribe { filters: Vec<Subscription>, subscription_id: Option<SubscriptionId> },
-    Unsubscribe { filters: Vec<TopicFilter> },
+    Subscribe {
+        filters: Vec<Subscription>,
+        subscription_id: Option<SubscriptionId>,
+        user_properties: Arc<[(Text, Text)]>,
+    },
+    Unsubscribe {
+        filters: Vec<TopicFilter>,
+        user_properties: Vec<(Text, Text)>,
+    },
+}
+
+/// How a filter was subscribed to, to say it again.
+#[derive(Clone, Debug)]
+struct Granted {
+    options: SubscriptionOptions,
+    subscription_id: Option<SubscriptionId>,
+    user_properties: Arc<[(Text, Text)]>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +54,7 @@ struct Pending {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     pending: VecDeque<Pending>,
-    granted: BTreeMap<TopicFilter, (SubscriptionOptions, Option<SubscriptionId>)>,
+    granted: BTreeMap<TopicFilter, Granted>,
 }
 
 impl Requests {
@@ -66,15 +82,19 @@ impl Requests {
 
     /// The server has forgotten the session: asks for every subscription that it had granted, before all else.
     pub(super) fn subscribe_again(&mut self) {
-        let mut by_id: BTreeMap<Option<u32>, Vec<Subscription>> = BTreeMap::new();
-        for (filter, (options, id)) in &self.granted {
+        let mut alike = BTreeMap::<_, Vec<Subscription>>::new();
+        for (filter, Granted { options, subscription_id, user_properties }) in &self.granted {
             let subscription = Subscription { filter: filter.clone(), options: *options };
-            by_id.entry(id.map(SubscriptionId::get)).or_default().push(subscription);
+            let said = (subscription_id.map(SubscriptionId::get), Arc::clone(user_properties));
+            alike.entry(said).or_default().push(subscription);
         }
-        for (id, filters) in by_id.into_iter().rev() {
+        for ((id, user_properties), filters) in alike.into_iter().rev() {
             for filters in filters.chunks(FILTERS_PER_SUBSCRIBE).rev() {
-                let subscription_id = id.and_then(SubscriptionId::new);
-                let request = Request::Subscribe { filters: filters.to_vec(), subscription_id };
+                let request = Request::Subscribe {
+                    filters: filters.to_vec(),
+                    subscription_id: id.and_then(SubscriptionId::new),
+                    user_properties: Arc::clone(&user_properties),
+                };
                 self.pending.push_front(Pending { ticket: None, request, id: None });
             }
         }
@@ -122,7 +142,10 @@ impl Requests {
             Some(Pending { ticket: Some(ticket), .. }) => {
                 events.push_back(ClientEvent::RequestFailed(ticket, error));
             }
-            Some(Pending { request: Request::Subscribe { mut filters, subscription_id }, .. }) => {
+            Some(Pending {
+                request: Request::Subscribe { mut filters, subscription_id, user_properties },
+                ..
+            }) => {
                 if filters.len() == 1 {
                     for Subscription { filter, .. } in filters {
                         self.granted.remove(&filter);
@@ -131,7 +154,8 @@ impl Requests {
                     return;
                 }
                 for filters in [filters.split_off(filters.len() / 2), filters] {
-                    let request = Request::Subscribe { filters, subscription_id };
+                    let user_properties = Arc::clone(&user_properties);
+                    let request = Request::Subscribe { filters, subscription_id, user_properties };
                     self.pending.insert(index, Pending { ticket: None, request, id: None });
                 }
             }
@@ -153,7 +177,9 @@ impl Requests {
             None => return Ok(()),
         }
         let Some(pending) = self.take(id, ids) else { return Ok(()) };
-        let Request::Subscribe { filters, subscription_id } = pending.request else { return Ok(()) };
+        let Request::Subscribe { filters, subscription_id, user_properties } = pending.request else {
+            return Ok(());
+        };
         for (subscription, reason) in filters.into_iter().zip(&reasons) {
             if reason.is_error() {
                 self.granted.remove(&subscription.filter);
@@ -161,7 +187,9 @@ impl Requests {
                     events.push_back(ClientEvent::SubscriptionLost(subscription.filter, *reason));
                 }
             } else {
-                self.granted.insert(subscription.filter, (subscription.options, subscription_id));
+                let user_properties = Arc::clone(&user_properties);
+                let granted = Granted { options: subscription.options, subscription_id, user_properties };
+                self.granted.insert(subscription.filter, granted);
             }
         }
         if let Some(ticket) = pending.ticket {
@@ -179,14 +207,14 @@ impl Requests {
     ) -> Result<(), Violation> {
         match self.find(id) {
             // 3.x has no codes
-            Some(Request::Unsubscribe { filters })
+            Some(Request::Unsubscribe { filters, .. })
                 if reasons.is_empty() || filters.len() == reasons.len() => {}
             Some(Request::Unsubscribe { .. }) => return Err(Violation::ReasonCount(PacketType::UnsubAck)),
             Some(Request::Subscribe { .. }) => return Err(Violation::AckMismatch(PacketType::UnsubAck)),
             None => return Ok(()),
         }
         let Some(pending) = self.take(id, ids) else { return Ok(()) };
-        let Request::Unsubscribe { filters } = pending.request else { return Ok(()) };
+        let Request::Unsubscribe { filters, .. } = pending.request else { return Ok(()) };
         for (index, filter) in filters.iter().enumerate() {
             // what the server refuses to end goes on
             if reasons.get(index).is_none_or(|reason| !reason.is_error()) {
@@ -219,7 +247,7 @@ fn send(
     out: &mut impl Transmit,
 ) -> Result<(), SubscribeError> {
     let packet = match request {
-        Request::Subscribe { filters, subscription_id } => {
+        Request::Subscribe { filters, subscription_id, user_properties } => {
             let refused = filters.iter().any(|subscription| {
                 let filter = subscription.filter.view();
                 (filter.has_wildcard() && !server.wildcards)
@@ -231,13 +259,13 @@ fn send(
             PacketRef::Subscribe(SubscribeRef {
                 id,
                 subscription_id: *subscription_id,
-                user_properties: UserProperties::EMPTY,
+                user_properties: UserProperties::new(user_properties),
                 filters: List::new(filters),
             })
         }
-        Request::Unsubscribe { filters } => PacketRef::Unsubscribe(UnsubscribeRef {
+        Request::Unsubscribe { filters, user_properties } => PacketRef::Unsubscribe(UnsubscribeRef {
             id,
-            user_properties: UserProperties::EMPTY,
+            user_properties: UserProperties::new(user_properties),
             filters: List::new(filters),
         }),
     };

@@ -13,6 +13,7 @@ mod keep_alive;
 mod limits;
 mod questions;
 mod reading;
+mod requests;
 mod resume;
 mod store;
 

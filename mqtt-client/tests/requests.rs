@@ -1,0 +1,73 @@
+//! SUBSCRIBE, UNSUBSCRIBE and DISCONNECT: what 5.0 lets the application add to them.
+
+mod common;
+
+use std::future::IntoFuture;
+use std::num::NonZeroU32;
+
+use common::script::{Peer, server};
+use common::{options, start, within};
+use mqtt_client::{ReasonCode, SubscribeError, Text, Version};
+use mqtt_codec::{ConnAck, Packet, SubAck, UnsubAck};
+
+fn properties() -> [(Text, Text); 1] {
+    [("key".try_into().unwrap(), "value".try_into().unwrap())]
+}
+
+/// Answers a SUBSCRIBE or UNSUBSCRIBE of one filter, and returns it.
+async fn answer(peer: &mut Peer) -> Packet {
+    let request = peer.receive().await;
+    let reasons = vec![ReasonCode::Success];
+    let answer = match &request {
+        Packet::Subscribe(subscribe) => {
+            Packet::SubAck(SubAck { id: subscribe.id, properties: None, reasons })
+        }
+        Packet::Unsubscribe(unsubscribe) => {
+            Packet::UnsubAck(UnsubAck { id: unsubscribe.id, properties: None, reasons })
+        }
+        other => panic!("{other:?}"),
+    };
+    peer.send(answer).await;
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn user_properties_of_requests_reach_the_server() {
+    let (pipes, mut server) = server(Version::V5, 4_096);
+    let (client, _driver) = start(options(Version::V5, "me"), pipes);
+    let mut peer = server.connected(false).await;
+    let subscribing = client.subscribe("a").user_property("key", "value").into_future();
+    let (subscription, request) = within(async { tokio::join!(subscribing, answer(&mut peer)) }).await;
+    let _subscription = subscription.unwrap();
+    let Packet::Subscribe(subscribe) = request else { panic!("{request:?}") };
+    assert_eq!(subscribe.user_properties, properties());
+    let unsubscribing = client.unsubscribe("a").user_property("key", "value").into_future();
+    let (reason, request) = within(async { tokio::join!(unsubscribing, answer(&mut peer)) }).await;
+    assert_eq!(reason, Ok(Some(ReasonCode::Success)));
+    let Packet::Unsubscribe(unsubscribe) = request else { panic!("{request:?}") };
+    assert_eq!(unsubscribe.user_properties, properties());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_with_user_properties_that_cannot_be_sent_are_refused() {
+    let too_large = SubscribeError::Session(mqtt_session::SubscribeError::PacketTooLarge);
+    let not_in_version = SubscribeError::Session(mqtt_session::SubscribeError::NotInVersion);
+    for (version, error) in [(Version::V3_1_1, not_in_version), (Version::V5, too_large)] {
+        let (pipes, mut server) = server(version, 4_096);
+        let (client, _driver) = start(options(version, "me"), pipes);
+        let (mut peer, _) = server.accept().await;
+        let mut connack = ConnAck::new(false, ReasonCode::Success);
+        if version.is_v5() {
+            connack.properties.maximum_packet_size = NonZeroU32::new(100);
+        }
+        peer.send(Packet::ConnAck(connack)).await;
+        let long = "x".repeat(100);
+        let subscribed = within(client.subscribe("a").user_property("key", &long)).await;
+        assert_eq!(subscribed.map(|_| ()), Err(error));
+        let unsubscribed = within(client.unsubscribe("a").user_property("key", &long)).await;
+        assert_eq!(unsubscribed, Err(error));
+        let invalid = within(client.unsubscribe("a").user_property("\0", "")).await;
+        assert!(matches!(invalid, Err(SubscribeError::Text(_))), "{invalid:?}");
+        assert!(peer.is_quiet().await);
+    }
+}
