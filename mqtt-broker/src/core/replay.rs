@@ -104,7 +104,9 @@ impl ShardCore {
         if !found.done {
             client.replays.put_back(number, replay);
         }
-        !client.replays.is_empty() && has_room(client)
+        // what could not be written at once, for its topic alias or its identifier, waits in the session
+        self.fill(now, slot);
+        self.clients.get(slot).is_some_and(|client| !client.replays.is_empty() && has_room(client))
     }
 }
 

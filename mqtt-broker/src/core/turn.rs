@@ -38,7 +38,7 @@ impl ShardCore {
     }
 
     /// Moves what the session has to send into the output.
-    fn fill(&mut self, now: Time, slot: Slot) {
+    pub(super) fn fill(&mut self, now: Time, slot: Slot) {
         let Some(client) = self.clients.get(slot) else { return };
         let Some(link) = client.link.as_deref_mut() else { return };
         self.work.prepare(&mut link.output);

@@ -117,7 +117,7 @@ impl Sim {
     }
 
     pub(crate) fn try_connect(&mut self, connect: Connect, behind: &[u8]) -> Result<ConnectionId, Refusal> {
-        let version = connect.version;
+        let (version, aliases) = (connect.version, connect.properties.topic_alias_maximum);
         let mut bytes = Vec::new();
         Packet::Connect(connect).encode(version, &mut bytes).unwrap();
         bytes.extend_from_slice(behind);
@@ -138,7 +138,8 @@ impl Sim {
             admission: Admission::default(),
         };
         let slot = self.cores[shard].connect(self.now, new)?;
-        let decoder = Decoder::client(version, u32::MAX);
+        let mut decoder = Decoder::client(version, u32::MAX);
+        decoder.set_topic_alias_maximum(aliases.unwrap_or_default());
         let peer =
             Peer { shard, slot, version, decoder, received: Vec::new(), room: usize::MAX, ended: false };
         self.peers.insert(connection, peer);
