@@ -19,7 +19,10 @@ use super::user::User;
 /// One client identifier with its session.
 pub(super) struct Client {
     pub(super) id: Text,
+    /// Names the session towards the router and other shards; a session that begins anew has a new one.
     pub(super) key: SessionKey,
+    /// Names the client towards the store.
+    pub(super) stored_as: SessionKey,
     pub(super) session: ServerSession,
     pub(super) link: Option<Box<Link>>,
     /// Whose session it is: the user who began it, or who went on with one of nobody in particular.
@@ -145,6 +148,7 @@ impl Clients {
             place.client = Some(Box::new(Client {
                 id: client_id.clone(),
                 key,
+                stored_as: key,
                 session,
                 link: None,
                 user: None,
@@ -159,6 +163,16 @@ impl Clients {
         }
         self.by_id.insert(client_id.clone(), slot);
         Slot(slot)
+    }
+
+    /// The client begins a new session: what is still on the way to the one before does not reach it.
+    pub(super) fn renew_key(&mut self, slot: Slot) {
+        if let Some(place) = self.slots.get_mut(slot.0 as usize)
+            && let Some(client) = &mut place.client
+        {
+            place.generation = place.generation.wrapping_add(1);
+            client.key.generation = place.generation;
+        }
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<Client>> {

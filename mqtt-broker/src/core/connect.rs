@@ -75,7 +75,9 @@ impl ShardCore {
         let attached = client.session.attach(now, &connect.view(), assigned, &config.session);
         if !attached.session_present {
             Self::remove_subscriptions(&self.hub, client);
+            self.clients.renew_key(slot);
         }
+        let Some(client) = self.clients.get(slot) else { return Ok(slot) };
         client.session.complete_authentication(admission.proof.clone());
         let user_name = admission.user_name().cloned();
         client.user = admission.user;
