@@ -115,10 +115,12 @@ impl ClientSession {
         }
         // 3.1 does not say: a server that forgot takes what is sent again for new, and subscriptions twice
         let unknown = self.version == Version::V3_1 && !link.clean_start && self.connected_before;
-        if !connack.session_present && !unknown {
+        // [MQTT-3.1.2-6] in 3.x
+        let ended = core::mem::take(&mut self.ended_with_connection);
+        if ended || (!connack.session_present && !unknown) {
             self.start_anew();
         }
-        if !connack.session_present && self.config.resubscribe {
+        if (ended || !connack.session_present) && self.config.resubscribe {
             self.requests.subscribe_again();
         }
         self.connected_before = true;

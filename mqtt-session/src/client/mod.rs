@@ -53,6 +53,9 @@ pub struct ClientSession {
     assigned_client_id: Option<Text>,
     /// Whether a CONNACK has accepted this session before.
     connected_before: bool,
+    /// Whether the server's session has ended with the last connection, as that of 3.x does after a clean start. The next
+    /// CONNACK need not say so: an attempt in between may have begun another.
+    ended_with_connection: bool,
     generation: u32,
     finished: bool,
 }
@@ -120,6 +123,7 @@ impl ClientSession {
             next_ticket: 1,
             assigned_client_id: None,
             connected_before: false,
+            ended_with_connection: false,
             generation: 0,
             finished: false,
         }
@@ -219,6 +223,8 @@ impl ClientSession {
     /// The network connection has ended, whoever ended it. Messages and requests stay for the next one.
     pub fn handle_disconnected(&mut self) {
         let Some(link) = self.link.take() else { return };
+        let was_connected = matches!(link.phase, Phase::Connected);
+        self.ended_with_connection |= was_connected && link.clean_start && !self.version.is_v5();
         self.state.incoming.handle_disconnected(&link.answers);
         self.state.outgoing.handle_disconnected();
         self.requests.handle_disconnected(&mut self.state.outgoing.ids);

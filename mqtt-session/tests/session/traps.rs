@@ -1,7 +1,7 @@
 //! Mistakes that other implementations made in 2025 and 2026, one test each.
 
-use mqtt_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, Seconds, Version};
-use mqtt_session::{Delivered, Matched, Outbound, ServerEvent};
+use mqtt_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, Seconds, Subscription, TopicFilter, Version};
+use mqtt_session::{CleanStart, ClientConfig, Delivered, Matched, Outbound, ServerEvent};
 
 use crate::common::{
     ClientAlone, Meaning, Pair, ServerAlone, Side, VERSIONS, client_config, id, message, nonzero, payloads,
@@ -233,4 +233,28 @@ fn messages_are_not_lost_between_the_death_of_a_link_and_its_detection() {
         pair.reconnect();
         assert_eq!(payloads(&pair.at_server), ["0", "1", "2", "3", "4", "5"]);
     }
+}
+
+#[test]
+fn mqtt_3_1_1__3_1_2_6_what_a_clean_session_left_is_not_used_although_the_server_says_to_have_one() {
+    let first = ClientConfig { clean_start: CleanStart::First, ..client_config() };
+    let mut pair = Pair::with(Version::V3_1_1, first, server_config());
+    pair.reconnect();
+    let filter = Subscription::new(TopicFilter::new("t").unwrap(), QoS::ExactlyOnce);
+    pair.client.subscribe(vec![filter], None).unwrap();
+    pair.drive();
+    // its PUBREC does not arrive, nor does the next CONNACK, which says that there is no session
+    pair.drop_bytes_after(Side::Server, 0);
+    pair.deliver("before", QoS::ExactlyOnce);
+    pair.drive();
+    pair.open();
+    pair.drop_bytes_after(Side::Client, 0);
+    pair.drive();
+    pair.trace.clear();
+    pair.reconnect();
+    pair.deliver("after", QoS::ExactlyOnce);
+    pair.drive();
+    assert_eq!(pair.sent_by(Side::Client)[..2], ["Connect", "Subscribe 1"]);
+    assert_eq!(payloads(&pair.at_client), ["before", "after"]);
+    assert!(pair.is_at_rest());
 }
