@@ -6,6 +6,7 @@ use mqtt_session::{ClientEvent, PublishError, Received};
 use super::client::{EMPTY, number, payload};
 use super::ledger::Got;
 use super::log::{describe, describe_payload};
+use super::plan::Fault;
 use super::wire::Flights;
 use super::world::World;
 
@@ -28,8 +29,13 @@ impl World {
                 if connack.session_present != link.is_present {
                     wrong = Some(format!("Session Present is {}", connack.session_present));
                 }
-                if !connack.session_present {
+                let v5 = this.plan.version.is_v5();
+                let before = this.known.replace((session, !v5 && link.is_clean));
+                let has_changed = before.is_some_and(|(before, _)| before != session);
+                if !connack.session_present || before.is_some_and(|(_, ended)| ended) {
                     this.flights = Flights::default();
+                } else if has_changed {
+                    return self.notice_gap(client);
                 }
             }
             Packet::SubAck(suback) => {
@@ -64,6 +70,13 @@ impl World {
         if let Some(wrong) = wrong {
             self.fail(format!("at c{client}: {wrong}"));
         }
+    }
+
+    /// The broker's session ended, the CONNACK that said so was lost, and now another session is present: nobody tells the
+    /// client, whose state is that of the first. A program that could know would begin again; this one does.
+    fn notice_gap(&mut self, client: usize) {
+        self.report.gaps += 1;
+        self.strike(client, Fault::Crash { clean: true, told: false });
     }
 
     fn check_delivery(&mut self, client: usize, session: u32, publish: &Publish) -> Result<(), String> {

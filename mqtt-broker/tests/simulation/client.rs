@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use mqtt_broker::core::Lobby;
 use mqtt_codec::{
-    Connect, Message, Packet, PacketId, QoS, ReasonCode, Seconds, SubscriptionId, SubscriptionOptions, Text,
-    Topic, TopicFilter, Will,
+    Connect, Message, Packet, PacketId, QoS, ReasonCode, Rules, Seconds, SubscriptionId, SubscriptionOptions,
+    Text, Topic, TopicFilter, Will,
 };
 use mqtt_session::{CleanStart, ClientConfig, ClientSession, CloseReason, QueueLimits, Receipt, Ticket};
 
 use super::link::{Writer, open};
-use super::plan::{ClientPlan, Options, TOPICS};
+use super::plan::{ClientPlan, Options, Plan, Profile, TOPICS};
 use super::rng::Rng;
 use super::wire::Flights;
 use super::world::World;
@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) program: u32,
     /// Whether it resumes what an earlier life began, without its state.
     pub(crate) resumes_blindly: bool,
+    /// The broker's session that the program has heard of last, and whether that ended with its connection.
+    pub(crate) known: Option<(u32, bool)>,
     pub(crate) link: Option<u64>,
     pub(crate) away_until: u32,
     connects: u32,
@@ -40,7 +42,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(plan: ClientPlan, packet_ids: u16) -> Self {
+    pub(crate) fn new(mut plan: ClientPlan, world: &Plan) -> Self {
+        if world.profile != Profile::Tight || plan.is_watcher() {
+            plan.packet_size = u32::MAX;
+        }
+        let packet_ids = world.server.packet_ids;
         let session = session(&plan, plan.clean_start, packet_ids);
         Self {
             session,
@@ -48,6 +54,7 @@ impl Client {
             packet_ids,
             program: 0,
             resumes_blindly: false,
+            known: None,
             link: None,
             away_until: 0,
             connects: 0,
@@ -66,6 +73,7 @@ impl Client {
         };
         self.session = session(&self.plan, clean_start, self.packet_ids);
         self.program += 1;
+        self.known = None;
         self.resumes_blindly = clean_start == CleanStart::Never;
         self.receipts.clear();
         self.promised.clear();
@@ -87,6 +95,7 @@ fn session(plan: &ClientPlan, clean_start: CleanStart, packet_ids: u16) -> Clien
         queue: QueueLimits { packet_ids, ..QueueLimits::default() },
         clean_start,
         receive_maximum: NonZeroU16::new(plan.receive_maximum).unwrap(),
+        maximum_packet_size: plan.packet_size.min(Rules::MAX_PACKET_SIZE),
         topic_alias_maximum: plan.aliases,
         outgoing_topic_aliases: plan.aliases,
         ..ClientConfig::default()
@@ -223,6 +232,9 @@ impl World {
         match link.spoken.hear(&writer.bytes) {
             Ok(packets) => {
                 for packet in packets {
+                    if let Packet::Connect(connect) = &packet {
+                        link.is_clean = connect.clean_start;
+                    }
                     self.log.say(|| format!("c{client} => {}", super::log::describe(&packet)));
                     if let Packet::Publish(publish) = &packet
                         && let Some(number) = number(publish.message.topic.as_str(), &publish.message.payload)
@@ -264,6 +276,9 @@ impl World {
         bytes.extend(link.down.drain(..count.min(link.down.len())));
         let mut consumed = 0;
         while self.failure.is_none() && self.clients[client].session.close_reason().is_none() {
+            if self.clients[client].link != Some(id) {
+                return;
+            }
             let Some(link) = self.links.get_mut(&id) else { break };
             let mut decoder = std::mem::replace(&mut link.decoder, mqtt_codec::Decoder::server(0));
             let next = match decoder.decode_next(&bytes[consumed..]) {

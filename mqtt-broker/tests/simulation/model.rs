@@ -11,6 +11,7 @@ use mqtt_codec::{Connect, QoS, RetainHandling, Seconds, Subscribe, Version, Will
 use mqtt_session::Time;
 
 use super::ledger::{Due, Got, Ledger, Replay};
+use super::plan::ServerPlan;
 
 /// A message as the broker has it.
 #[derive(Clone, Debug)]
@@ -83,11 +84,14 @@ pub(crate) struct Model {
     /// PUBLISH packets of clients that were not repetitions.
     pub(crate) published: u64,
     pub(crate) wills: u64,
+    /// Session Expiry Interval of 3.x, and the longest of all.
+    expiries: (u32, u32),
 }
 
 impl Model {
-    pub(crate) fn new(clients: usize) -> Self {
-        Self { sessions: (0..clients).map(|_| None).collect(), ..Self::default() }
+    pub(crate) fn new(clients: usize, server: ServerPlan) -> Self {
+        let expiries = (server.expiry_v3, server.expiry_maximum);
+        Self { sessions: (0..clients).map(|_| None).collect(), expiries, ..Self::default() }
     }
 
     /// The broker attaches a connection; whether it should go on with a session.
@@ -117,8 +121,9 @@ impl Model {
         session.expiry = match connect.version {
             Version::V5 => connect.properties.session_expiry.map_or(0, |seconds| seconds.0),
             _ if connect.clean_start => 0,
-            _ => u32::MAX,
+            _ => self.expiries.0,
         };
+        session.expiry = session.expiry.min(self.expiries.1);
         session.will = connect.will.clone().map(|will| (will_number, Box::new(will)));
         (session.will_at, session.ends_at) = (None, None);
         self.sessions[client] = Some(session);

@@ -47,6 +47,14 @@ pub(crate) struct ServerPlan {
     pub(crate) packet_ids: u16,
     pub(crate) aliases: u16,
     pub(crate) output: usize,
+    /// Answers that may wait for a client that does not read.
+    pub(crate) replies: usize,
+    /// Seconds in which a client must read something.
+    pub(crate) stall: u64,
+    pub(crate) keep_alive_maximum: Option<u16>,
+    /// The longest Session Expiry Interval, and that of 3.x.
+    pub(crate) expiry_maximum: u32,
+    pub(crate) expiry_v3: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +66,8 @@ pub(crate) struct ClientPlan {
     pub(crate) keep_alive: u16,
     pub(crate) receive_maximum: u16,
     pub(crate) aliases: u16,
+    /// Maximum Packet Size, where messages may be dropped.
+    pub(crate) packet_size: u32,
     pub(crate) will: Option<WillPlan>,
     /// Whether the application takes its time to acknowledge.
     pub(crate) hesitates: bool,
@@ -149,6 +159,11 @@ impl Plan {
             packet_ids: *rng.pick(&[1, 3, 10, u16::MAX, u16::MAX]),
             aliases: *rng.pick(&[0, 0, 1, 3]),
             output: *rng.pick(&[1, 64, 512, 128 << 10]),
+            replies: *rng.pick(&[1, 4, 256]),
+            stall: *rng.pick(&[2, 20, 60]),
+            keep_alive_maximum: *rng.pick(&[None, None, Some(3), Some(30)]),
+            expiry_maximum: *rng.pick(&[10, 1_000, u32::MAX]),
+            expiry_v3: *rng.pick(&[5, 100, u32::MAX]),
         };
         let steps = rng.between(600, 2_000) as u32;
         let shards = rng.between(1, 4) as u16;
@@ -200,6 +215,7 @@ impl ClientPlan {
             keep_alive: *rng.pick(&[0, 0, 5, 20]),
             receive_maximum: *rng.pick(&[1, 2, 3, 10, 256]),
             aliases: *rng.pick(&[0, 0, 2, 20]),
+            packet_size: *rng.pick(&[100, 1_000, 1 << 20]),
             will: rng.once_in(2).then_some(will),
             hesitates: rng.once_in(3),
             capacity: *rng.pick(&[40, 200, 1_000, 64 << 10]),
@@ -208,7 +224,7 @@ impl ClientPlan {
             return plan;
         }
         let (expiry, keep_alive, receive_maximum) = (u32::MAX, 0, 1_000);
-        let (clean_start, capacity) = (CleanStart::First, 1 << 20);
+        let (clean_start, capacity) = (CleanStart::First, WATCHER_CAPACITY);
         Self {
             expiry,
             keep_alive,
@@ -221,6 +237,16 @@ impl ClientPlan {
         }
     }
 }
+
+impl ClientPlan {
+    /// Whether this is the client that is never disturbed.
+    pub(crate) const fn is_watcher(&self) -> bool {
+        self.capacity == WATCHER_CAPACITY
+    }
+}
+
+/// No other client has as much.
+const WATCHER_CAPACITY: usize = 1 << 20;
 
 pub(crate) const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 

@@ -53,6 +53,8 @@ pub(crate) struct Report {
     pub(crate) deliveries: u64,
     /// Messages of QoS 2 that a client which had lost its state sent with an identifier of its earlier life.
     pub(crate) swallowed: u64,
+    /// Clients that could not know that the session of the broker is another one.
+    pub(crate) gaps: u64,
     /// Messages that limits have dropped, each counted by the broker.
     pub(crate) dropped: u64,
 }
@@ -66,6 +68,7 @@ impl Report {
         self.packets += other.packets;
         self.deliveries += other.deliveries;
         self.swallowed += other.swallowed;
+        self.gaps += other.gaps;
         self.dropped += other.dropped;
     }
 }
@@ -92,14 +95,10 @@ impl World {
             hub,
             woken,
             busy_until: vec![0; usize::from(shards)],
-            clients: plan
-                .clients
-                .iter()
-                .map(|each| Client::new(each.clone(), plan.server.packet_ids))
-                .collect(),
+            clients: plan.clients.iter().map(|each| Client::new(each.clone(), &plan)).collect(),
             links: BTreeMap::new(),
             connections: 0,
-            model: Model::new(plan.clients.len()),
+            model: Model::new(plan.clients.len(), plan.server),
             said: BTreeMap::new(),
             log: Log { is_on: is_traced, ..Log::default() },
             report,
@@ -332,11 +331,15 @@ fn config(plan: &Plan) -> Config {
     config.session.queue.packet_ids = PacketId::new(server.packet_ids).unwrap();
     config.session.outgoing_topic_aliases = server.aliases;
     config.session.topic_alias_maximum = 20;
+    config.session.replies = server.replies;
+    config.session.keep_alive_maximum = server.keep_alive_maximum.and_then(NonZeroU16::new);
+    config.session.session_expiry_maximum = server.expiry_maximum;
+    config.session.session_expiry_v3 = server.expiry_v3;
+    config.limits.stall = Duration::from_secs(server.stall);
     if plan.profile == Profile::Tight {
         let mut rng = Rng::new(plan.seed ^ 1);
         config.session.queue.messages = rng.between(1, 20);
         config.session.queue.bytes = rng.between(100, 10_000);
-        config.session.replies = rng.between(1, 8);
         config.limits.mailbox = rng.between(1, 50);
         config.limits.match_cache = rng.between(1, 4);
         if rng.once_in(2) {
