@@ -18,6 +18,7 @@ mod world;
 use mqtt_codec::{QoS, Version};
 
 use search::enumerate;
+use wire::WINDOW;
 use world::{Case, Fault};
 
 const Q0: QoS = QoS::AtMostOnce;
@@ -41,7 +42,7 @@ fn knowing_of_sessions() -> impl Iterator<Item = Version> {
 
 /// Runs a case, which must have at least so many states.
 fn check(version: Version, up: &'static [QoS], down: &'static [QoS], fault: Fault, states: usize) {
-    check_case(Case { version, up, down, fault, store: false }, states);
+    check_case(Case { version, up, down, fault, packet_ids: WINDOW, store: false }, states);
 }
 
 fn check_case(case: Case, states: usize) {
@@ -104,8 +105,19 @@ fn a_client_that_forgets_and_starts_clean_leaves_nothing_that_its_next_messages_
 #[test]
 fn nothing_is_said_before_a_slow_store_has_what_it_depends_on() {
     for version in VERSIONS {
-        let case = Case { version: *version, up: &[Q1, Q2, Q2], down: &[], fault: Fault::Cut, store: true };
+        let (up, fault, packet_ids): (&[_], _, _) = (&[Q1, Q2, Q2], Fault::Cut, WINDOW);
+        let case = Case { version: *version, up, down: &[], fault, packet_ids, store: true };
         check_case(case, 2_200);
         check_case(Case { up: &[], down: &[Q1, Q2, Q2], ..case }, 3_800);
+    }
+}
+
+#[test]
+fn no_more_is_open_than_the_window_has_places_though_there_are_identifiers() {
+    for version in VERSIONS {
+        let (up, fault, packet_ids): (&[_], _, _) = (&[Q2, Q1, Q2, Q2], Fault::Cut, 2 * WINDOW);
+        let case = Case { version: *version, up, down: &[], fault, packet_ids, store: false };
+        check_case(case, 3_000);
+        check_case(Case { up: &[], down: up, ..case }, 3_800);
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Case {
     pub(crate) down: &'static [QoS],
     /// What may go wrong, once and at any time.
     pub(crate) fault: Fault,
+    /// How many packet identifiers each side has.
+    pub(crate) packet_ids: u16,
     /// Whether effects are stored, each when its action comes.
     pub(crate) store: bool,
 }
@@ -95,23 +97,33 @@ pub(crate) struct World {
 
 const NOW: Time = Time::from_secs(1_000);
 
-fn queue() -> QueueLimits {
+fn queue(packet_ids: u16) -> QueueLimits {
     QueueLimits {
         window: NonZeroU16::new(WINDOW).unwrap(),
-        packet_ids: PacketId::new(WINDOW).unwrap(),
+        packet_ids: PacketId::new(packet_ids).unwrap(),
         ..QueueLimits::default()
     }
 }
 
-fn client(version: Version, clean_start: CleanStart) -> ClientSession {
+fn client(case: Case, clean_start: CleanStart) -> ClientSession {
     let receive_maximum = NonZeroU16::new(WINDOW).unwrap();
-    let config = ClientConfig { queue: queue(), receive_maximum, clean_start, ..ClientConfig::default() };
-    ClientSession::new(version, config)
+    let config = ClientConfig {
+        queue: queue(case.packet_ids),
+        receive_maximum,
+        clean_start,
+        ..ClientConfig::default()
+    };
+    ClientSession::new(case.version, config)
 }
 
-fn server_config(store: bool) -> ServerConfig {
+fn server_config(case: Case) -> ServerConfig {
     let receive_maximum = NonZeroU16::new(WINDOW).unwrap();
-    ServerConfig { queue: queue(), receive_maximum, store, ..ServerConfig::default() }
+    ServerConfig {
+        queue: queue(case.packet_ids),
+        receive_maximum,
+        store: case.store,
+        ..ServerConfig::default()
+    }
 }
 
 fn connect(version: Version) -> Connect {
@@ -136,8 +148,8 @@ impl World {
     pub(crate) fn established(case: Case) -> Self {
         let mut world = Self {
             case,
-            client: client(case.version, CleanStart::Never),
-            server: ServerSession::new(&server_config(case.store)),
+            client: client(case, CleanStart::Never),
+            server: ServerSession::new(&server_config(case)),
             to_client: VecDeque::new(),
             to_server: VecDeque::new(),
             at_client: Vec::new(),
@@ -302,7 +314,7 @@ impl World {
         self.up.receiver_cut();
         self.down.sender_cut();
         self.half_open = false;
-        let attached = self.server.attach(NOW, connect, None, &server_config(self.case.store));
+        let attached = self.server.attach(NOW, connect, None, &server_config(self.case));
         if !attached.session_present {
             self.up.session_lost();
             self.down.session_lost();
@@ -328,12 +340,12 @@ impl World {
         match fault {
             Fault::Cut | Fault::HalfOpen => {}
             Fault::ServerLost => {
-                self.server = ServerSession::new(&server_config(self.case.store));
+                self.server = ServerSession::new(&server_config(self.case));
                 self.at_server.clear();
                 self.up.receiver_lost();
             }
             Fault::ClientLost => {
-                self.client = client(self.case.version, CleanStart::First);
+                self.client = client(self.case, CleanStart::First);
                 self.at_client.clear();
                 self.up.sender_lost();
             }
