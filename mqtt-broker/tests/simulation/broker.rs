@@ -92,7 +92,10 @@ impl World {
         self.log.say(|| format!("   broker <= c{client}: {}", super::log::describe(packet)));
         self.report.packets += 1;
         match packet {
-            Packet::Publish(publish) => self.heed_publish(client, publish),
+            Packet::Publish(publish) => {
+                let program = link.program;
+                self.heed_publish(client, program, publish)
+            }
             Packet::PubRel(ack) => {
                 if let Some(session) = &mut self.model.sessions[client] {
                     session.held.remove(&ack.id.get());
@@ -119,13 +122,11 @@ impl World {
         }
     }
 
-    fn heed_publish(&mut self, client: usize, publish: &mqtt_codec::Publish) {
+    fn heed_publish(&mut self, client: usize, (program, blind): (u32, bool), publish: &mqtt_codec::Publish) {
         let topic = publish.message.topic.as_str();
         let Some(number) = number(topic, &publish.message.payload) else {
             return self.fail(format!("c{client} has published what it was not told to"));
         };
-        let program = self.clients[client].program;
-        let blind = self.clients[client].resumes_blindly;
         let Some(session) = &mut self.model.sessions[client] else { return };
         if let mqtt_codec::Delivery::ExactlyOnce { id, .. } = publish.delivery {
             match session.held.insert(id.get(), number) {
@@ -155,12 +156,14 @@ impl World {
             empty: number >= EMPTY,
         };
         self.model.published += 1;
-        self.model.route(client, &heard);
+        self.model.route(self.now, client, &heard);
     }
 
     /// Connections that the shard has given up, with their last words.
     pub(crate) fn settle(&mut self, shard: usize) {
-        while let Some(Closed { connection, mut output }) = self.cores[shard].poll_closed() {
+        let closed: Vec<_> = std::iter::from_fn(|| self.cores[shard].poll_closed()).collect();
+        // the one that was given up last comes first
+        for Closed { connection, mut output } in closed.into_iter().rev() {
             let mut bytes = Vec::new();
             while !output.is_empty() && output.write_to(&mut bytes).is_ok() {}
             if let Some(link) = self.links.get_mut(&connection.0) {

@@ -128,7 +128,9 @@ impl World {
         let this = &mut self.clients[client];
         let plan = &this.plan;
         this.connects += 1;
+        let program = (this.program, this.resumes_blindly);
         let mut link = open(id, client, plan.version, plan.capacity, Lobby::new(&self.hub.config().lobby));
+        link.program = program;
         link.will = WILL + client as u32 * 10_000 + this.connects;
         link.decoder.set_topic_alias_maximum(plan.aliases);
         link.written.set_topic_alias_maximum(plan.aliases);

@@ -58,7 +58,7 @@ pub(crate) struct Ledger {
     /// By publisher, the last first delivery.
     last: BTreeMap<usize, (u64, u32)>,
     /// What came once, as opposed to repetitions.
-    seen: BTreeSet<u32>,
+    pub(crate) seen: BTreeSet<u32>,
 }
 
 /// A PUBLISH as the client's application gets it.
@@ -165,8 +165,13 @@ impl Ledger {
     }
 
     /// Notes a first delivery, which must not come after one that was published later.
-    pub(crate) fn note_order(&mut self, number: u32, publisher: usize, seq: u64) -> Result<(), String> {
-        let is_first = self.seen.insert(number);
+    pub(crate) fn note_order(
+        &mut self,
+        number: u32,
+        publisher: usize,
+        seq: u64,
+        is_first: bool,
+    ) -> Result<(), String> {
         let last = self.last.entry(publisher).or_insert((0, 0));
         if seq > last.0 {
             *last = (seq, number);

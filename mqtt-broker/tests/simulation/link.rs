@@ -39,6 +39,8 @@ pub(crate) struct Link {
     /// The session that the broker has attached, by its number, and whether it went on.
     pub(crate) session: u32,
     pub(crate) is_present: bool,
+    /// The life of the client's program, and whether that resumes blindly.
+    pub(crate) program: (u32, bool),
     /// Whether CONNECT asked for a clean start.
     pub(crate) is_clean: bool,
     /// The number of the Will in CONNECT.
@@ -151,6 +153,7 @@ pub(crate) fn open(id: ConnectionId, client: usize, version: Version, capacity: 
         written: Eavesdropper::new(Decoder::client(version, u32::MAX)),
         session: 0,
         is_present: false,
+        program: (0, false),
         is_clean: false,
         will: 0,
         upward: Window::default(),

@@ -4,7 +4,7 @@
 //! So there are no windows in which a match is uncertain, but for two: which member of a share group is chosen,
 //! and which of several retained messages of one topic a replay meets that goes on while they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_broker::core::ConnectionId;
 use mqtt_codec::{Connect, QoS, RetainHandling, Seconds, Subscribe, Version, Will};
@@ -56,6 +56,8 @@ pub(crate) struct SharedDue {
     pub(crate) retain: bool,
     pub(crate) qos: QoS,
     pub(crate) expires: Option<Time>,
+    /// When it was routed.
+    pub(crate) at: Time,
     /// Ledgers of the members, with what they were granted.
     pub(crate) members: BTreeMap<u32, Granted>,
     /// What was taken to be this message: to which session it came.
@@ -84,6 +86,8 @@ pub(crate) struct Model {
     /// PUBLISH packets of clients that were not repetitions.
     pub(crate) published: u64,
     pub(crate) wills: u64,
+    /// When sessions have ended. What a shard does at one time has an order that the reference does not know.
+    pub(crate) ends: BTreeSet<Time>,
     /// Session Expiry Interval of 3.x, and the longest of all.
     expiries: (u32, u32),
 }
@@ -170,6 +174,7 @@ impl Model {
         }
         if ended && let Some(session) = self.sessions[client].take() {
             self.ledgers[session.number as usize].has_ended = true;
+            self.ends.insert(now);
         }
     }
 
@@ -189,11 +194,11 @@ impl Model {
             expires: will.expiry.map(|Seconds(seconds)| now.after_secs(seconds)),
             empty: false,
         };
-        self.route(client, &heard);
+        self.route(now, client, &heard);
     }
 
     /// A message comes to the broker: it is retained, and owed to everybody who matches.
-    pub(crate) fn route(&mut self, publisher: usize, heard: &Heard) {
+    pub(crate) fn route(&mut self, now: Time, publisher: usize, heard: &Heard) {
         self.seq += 1;
         *self.routed.entry(heard.number).or_default() += 1;
         if heard.retain {
@@ -230,6 +235,7 @@ impl Model {
             retain: heard.retain,
             qos: heard.qos,
             expires: heard.expires,
+            at: now,
             members,
             claim: None,
         }));

@@ -33,6 +33,7 @@ impl Model {
             return Err("came although nothing matches".to_owned());
         };
         let ledger = &mut self.ledgers[session as usize];
+        let is_first = ledger.seen.insert(got.number);
         if replay.is_some() && order.is_some() {
             // it may as well have come from there
             *ledger.replayed.entry(got.number).or_default() += 1;
@@ -45,7 +46,7 @@ impl Model {
         match order {
             // a replay keeps no order with what is routed
             Some((publisher, seq)) if is_exact && got.number < EMPTY => {
-                ledger.note_order(got.number, publisher, seq)
+                ledger.note_order(got.number, publisher, seq, is_first)
             }
             _ => Ok(()),
         }
@@ -157,10 +158,14 @@ impl Model {
         lacking.map(missing).collect()
     }
 
-    /// A share group may have chosen a session that ended since, or that loses messages by right.
+    /// A share group may have chosen a session that ended since, or that loses messages by right. What came to the broker
+    /// more than once may have been taken for an earlier time, which was lost by right.
     fn is_sure(&self, now: Time, due: &SharedDue) -> bool {
+        let is_unique = due.expires.is_none() && due.number < EMPTY;
         due.qos > QoS::AtMostOnce
+            && (is_unique || self.routed.get(&due.number) == Some(&1))
             && due.expires.is_none_or(|at| at > now)
+            && !self.ends.contains(&due.at)
             && due.members.iter().all(|(session, granted)| {
                 granted.qos > QoS::AtMostOnce && !self.ledgers[*session as usize].has_ended
             })
