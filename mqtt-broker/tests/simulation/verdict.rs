@@ -81,7 +81,7 @@ impl Model {
                     Some((other, before)) => {
                         self.settle_due(other, &before).is_some()
                             || self.settle_group(other, &before, tried).is_some()
-                            || self.settle_replay(other, &before).is_some()
+                            || self.may_be_replayed(other, &before)
                     }
                 };
             if is_free {
@@ -97,10 +97,16 @@ impl Model {
         let ledger = &self.ledgers[session as usize];
         let replays = || ledger.replays.iter().filter(|replay| matches(&replay.filter, &got.topic));
         let visits = ledger.visits.get(&got.topic).copied().unwrap_or_default();
-        if !got.retain || visits >= replays().count() {
+        if visits >= replays().count() || !self.may_be_replayed(session, got) {
             return None;
         }
         self.kept.iter().position(|kept| replays().any(|replay| replay.explains(kept, got)))
+    }
+
+    fn may_be_replayed(&self, session: u32, got: &Got) -> bool {
+        let replays = &self.ledgers[session as usize].replays;
+        let explained = |kept: &Kept| replays.iter().any(|replay| replay.explains(kept, got));
+        got.retain && self.kept.iter().any(explained)
     }
 
     /// What is still owed although nothing is on its way any more.
