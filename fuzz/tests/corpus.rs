@@ -5,18 +5,20 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 13] = [
+const TARGETS: [(&str, Body); 15] = [
     ("acl", mqtt_fuzz::acl),
     ("aliases", mqtt_fuzz::aliases),
     ("configuration", mqtt_fuzz::configuration),
     ("decode", mqtt_fuzz::decode),
     ("differential", mqtt_fuzz::differential),
     ("frames", mqtt_fuzz::frames),
+    ("hostile", mqtt_fuzz::hostile),
     ("jwt", mqtt_fuzz::jwt),
     ("password_file", mqtt_fuzz::password_file),
     ("proxy", mqtt_fuzz::proxy),
     ("roundtrip", mqtt_fuzz::roundtrip),
     ("scram", mqtt_fuzz::scram),
+    ("session", mqtt_fuzz::session),
     ("topic_match", mqtt_fuzz::topic_match),
     ("websocket", mqtt_fuzz::websocket),
 ];
