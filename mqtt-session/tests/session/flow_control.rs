@@ -239,3 +239,23 @@ fn one_message_that_is_never_acknowledged_does_not_hold_the_memory_of_the_others
     assert_eq!(server.ask(&Packet::PubAck(Ack::new(id(1)))), [""; 0]);
     assert_eq!(server.session.in_flight(), 0);
 }
+
+/// A place that an exchange of the lost session had taken would be missing for ever.
+#[test]
+fn a_session_that_begins_anew_has_all_its_places() {
+    for version in [Version::V3_1_1, Version::V5] {
+        let config = ClientConfig {
+            queue: QueueLimits { window: nonzero(1), ..QueueLimits::default() },
+            ..client_config()
+        };
+        let mut client = ClientAlone::opened(resuming(version), config);
+        client.accept(&ConnAck::new(false, ReasonCode::Success));
+        publish_all(&mut client, QoS::ExactlyOnce, &["a", "b"]);
+        assert_eq!(client.fetch_names(), ["Publish 1 a"]);
+        assert_eq!(client.ask(&Packet::PubRec(Ack::new(id(1)))), ["PubRel 1"]);
+        client.open();
+        let sent = client.accept(&ConnAck::new(false, ReasonCode::Success));
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        assert!(sent[0].starts_with("Publish") && sent[0].ends_with('b'), "{sent:?}");
+    }
+}

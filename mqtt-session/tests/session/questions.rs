@@ -1,10 +1,15 @@
-//! What a client's session says of itself, and what it does when there is nothing to say.
+//! What sessions say of themselves, and what they do when there is nothing to say.
 
-use mqtt_codec::{ConnAck, Packet, QoS, ReasonCode, Sink, SubAck, Version};
-use mqtt_session::{CloseReason, Transmit};
+use std::collections::BTreeSet;
 
-use crate::common::{ClientAlone, VERSIONS, client_config, id, message, nonzero, resuming, subscription};
-use crate::delivery::qos1;
+use mqtt_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, Seconds, Sink, SubAck, Version};
+use mqtt_session::{CloseReason, DropReason, Matched, Outbound, Transmit};
+
+use crate::common::{
+    ClientAlone, Meaning, ServerAlone, VERSIONS, client_config, id, message, nonzero, resuming,
+    server_config, subscription,
+};
+use crate::delivery::{qos1, qos2};
 
 /// An output of which the peer has taken nothing.
 #[derive(Default)]
@@ -107,4 +112,100 @@ fn a_reason_that_no_disconnect_can_carry_becomes_unspecified_error() {
     let mut client = ClientAlone::new(Version::V5);
     client.session.disconnect(ReasonCode::PacketIdentifierInUse);
     assert_eq!(client.fetch_names(), ["Disconnect 0x80"]);
+}
+
+#[test]
+fn every_command_has_a_ticket_of_its_own() {
+    let mut client = ClientAlone::new(Version::V5);
+    let mut tickets: Vec<_> = (0..3)
+        .map(|_| client.session.publish(client.now, message("m"), QoS::AtLeastOnce, false, None).unwrap())
+        .collect();
+    tickets.push(client.session.subscribe(vec![subscription("f", QoS::AtMostOnce)], None).unwrap());
+    assert_eq!(client.session.unfinished(), tickets);
+    let distinct: BTreeSet<u64> = tickets.iter().map(|ticket| ticket.0).collect();
+    assert_eq!(distinct.len(), 4);
+}
+
+#[test]
+fn a_server_says_its_clients_version_and_whether_the_session_would_stay() {
+    for version in VERSIONS {
+        let mut server = ServerAlone::new(version);
+        assert_eq!(server.session.version(), Some(version));
+        assert!(server.session.is_persistent());
+        server.session.handle_disconnected(server.now);
+        assert_eq!(server.session.version(), None);
+        let mut connect = resuming(version);
+        (connect.clean_start, connect.properties.session_expiry) = (true, None);
+        let server = ServerAlone::attached(connect, server_config());
+        assert!(!server.session.is_persistent());
+    }
+    let mut connect = resuming(Version::V5);
+    connect.properties.session_expiry = Some(Seconds(1));
+    assert!(ServerAlone::attached(connect, server_config()).session.is_persistent());
+}
+
+#[test]
+fn a_server_counts_what_it_has_written_and_what_it_has_dropped() {
+    for version in VERSIONS {
+        let mut server = ServerAlone::new(version);
+        for _ in 0..2 {
+            deliver(&mut server, "m", QoS::AtLeastOnce);
+        }
+        assert_eq!(server.session.take_written(), 0);
+        server.fetch();
+        assert_eq!((server.session.take_written(), server.session.take_written()), (2, 0));
+        assert_eq!(server.session.drops().total(), 0);
+        server.session.handle_disconnected(server.now);
+        for _ in 0..3 {
+            deliver(&mut server, "gone", QoS::AtMostOnce);
+        }
+        let drops = server.session.drops();
+        assert_eq!((drops.get(DropReason::Offline), drops.total()), (3, 3));
+    }
+}
+
+#[test]
+fn a_server_remembers_an_identifier_of_qos_2_until_it_is_released() {
+    for version in VERSIONS {
+        let mut server = ServerAlone::new(version);
+        server.ask(&qos2("m", 7, false));
+        assert_eq!(server.session.unreleased(), 1);
+        server.ask(&Packet::PubRel(Ack::new(id(7))));
+        assert_eq!(server.session.unreleased(), 0);
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_given_up() {
+    for version in VERSIONS {
+        let mut server = ServerAlone::new(version);
+        server.session.handle_stalled();
+        assert_eq!(server.session.close_reason(), Some(CloseReason::Stalled));
+    }
+}
+
+/// Applications choose codes of any packet; what PUBACK and PUBREC cannot carry becomes what is nearest.
+#[test]
+fn a_code_that_an_acknowledgement_cannot_carry_is_replaced() {
+    for (code, said) in [
+        (ReasonCode::NoMatchingSubscribers, " 0x10"),
+        (ReasonCode::QuotaExceeded, " 0x97"),
+        (ReasonCode::ServerBusy, " 0x80"),
+        (ReasonCode::DisconnectWithWillMessage, ""),
+    ] {
+        for (packet, answer) in [(qos1("m", 1, false), "PubAck 1"), (qos2("m", 1, false), "PubRec 1")] {
+            let mut server = ServerAlone::new(Version::V5);
+            let Some(Meaning::Message(got)) = server.give(&packet) else { panic!("a message") };
+            server.session.acknowledge(got.receipt.expect("QoS 1 or 2"), code, None);
+            assert_eq!(server.fetch_names(), [format!("{answer}{said}")], "{code:?}");
+        }
+    }
+}
+
+fn deliver(server: &mut ServerAlone, payload: &str, qos: QoS) {
+    let kept = message(payload);
+    let mut scratch = Vec::new();
+    let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
+    let matched = Matched { qos, retain: false, subscription_ids: &[] };
+    server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
 }
