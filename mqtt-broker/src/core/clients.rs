@@ -21,8 +21,8 @@ pub(super) struct Client {
     pub(super) id: Text,
     /// Names the session towards the router and other shards; a session that begins anew has a new one.
     pub(super) key: SessionKey,
-    /// Names the client towards the store.
-    pub(super) stored_as: SessionKey,
+    /// The generation of its first session, by which the store knows the client.
+    first_generation: u16,
     pub(super) session: ServerSession,
     pub(super) link: Option<Box<Link>>,
     /// Whose session it is: the user who began it, or who went on with one of nobody in particular.
@@ -49,10 +49,10 @@ pub(super) struct Link {
     /// `None` while its bytes are being handled.
     pub(super) reader: Option<Box<Reader>>,
     pub(super) output: Output,
-    /// Whether packets are left unread because the client must read first, or wait until `resumes`.
+    /// Whether packets are left unread because the client must read first, or has published too fast.
     pub(super) throttled: bool,
-    /// When its packets are handled again, of a client that publishes too fast.
-    pub(super) resumes: Option<Time>,
+    /// How fast it publishes, where that has a limit.
+    pub(super) pace: Option<Box<Pace>>,
     /// Whether the session had more to send than the output had room for.
     pub(super) starved: bool,
     /// Since when the client has taken nothing of its output; `None` while nothing waits for it.
@@ -80,7 +80,12 @@ impl Client {
 
     /// When its packets are handled again.
     pub(super) fn resumes_at(&self) -> Option<Time> {
-        self.link.as_deref()?.resumes
+        self.link.as_deref()?.pace.as_deref()?.resumes
+    }
+
+    /// Names the client towards the store.
+    pub(super) const fn stored_as(&self) -> SessionKey {
+        SessionKey { generation: self.first_generation, ..self.key }
     }
 
     /// When its connection ends because it no longer holds who the client is.
@@ -94,7 +99,6 @@ pub(super) struct Reader {
     pub(super) decoder: Decoder,
     /// Bytes of a packet that is not complete, or that must wait.
     pub(super) unread: Vec<u8>,
-    pub(super) pace: Pace,
 }
 
 /// A slab of clients, and the directory of their identifiers.
@@ -148,7 +152,7 @@ impl Clients {
             place.client = Some(Box::new(Client {
                 id: client_id.clone(),
                 key,
-                stored_as: key,
+                first_generation: key.generation,
                 session,
                 link: None,
                 user: None,

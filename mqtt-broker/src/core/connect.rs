@@ -6,7 +6,6 @@ use mqtt_session::{CloseReason, ServerEvent, ServerSession, Time};
 use super::clients::{Link, Reader};
 use super::lobby::Refusal;
 use super::output::Output;
-use super::pace::Pace;
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
 use super::turn::count_messages;
@@ -62,10 +61,10 @@ impl ShardCore {
         decoder.set_topic_alias_maximum(config.session.topic_alias_maximum);
         let link = Link {
             connection,
-            reader: Some(Box::new(Reader { decoder, unread: Vec::new(), pace: Pace::default() })),
+            reader: Some(Box::new(Reader { decoder, unread: Vec::new() })),
             output: Output::new(config.limits.output),
             throttled: false,
-            resumes: None,
+            pace: None,
             starved: false,
             stalled: None,
             expires: admission.expires,

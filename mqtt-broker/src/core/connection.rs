@@ -62,7 +62,7 @@ impl ShardCore {
                 Ok(None) => return handled,
                 Err(error) => return handled.failed(error),
             };
-            if let Some(at) = reader.pace.wait(now, &self.config.limits) {
+            if let Some(at) = self.held_up(now, key) {
                 return handled.held_up(at);
             }
             let packet = match reader.decoder.decode(frame) {
@@ -76,7 +76,7 @@ impl ShardCore {
             let Some(client) = self.clients.get_key(key) else { return handled };
             match client.session.handle_packet(now, &packet) {
                 Some(Received::Message { publish, receipt }) => {
-                    reader.pace.note(now, &self.config.limits);
+                    self.note_pace(now, key);
                     self.handle_publish(now, slot, key, &publish, receipt);
                 }
                 Some(Received::Subscribe(subscribe)) => self.handle_subscribe(now, slot, &subscribe),
@@ -114,8 +114,7 @@ impl ShardCore {
         // who was not read from had no deadline, and has one again
         let resumed = link.throttled && !handled.throttled;
         link.throttled = handled.throttled;
-        let held_up = handled.resumes.is_some() && handled.resumes != link.resumes;
-        link.resumes = handled.resumes;
+        let held_up = link.pace.as_deref_mut().is_some_and(|pace| pace.hold_up(handled.resumes));
         self.timers.arm(slot.0, handled.resumes, &mut client.armed);
         if let Some(error) = handled.error {
             client.session.handle_malformed(error);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mqtt_session::Time;
 
+use super::router::SessionKey;
 use super::shard::{ConnectionId, ShardCore, Slot};
 use crate::config::Limits;
 
@@ -14,11 +15,12 @@ use crate::config::Limits;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     through: Option<Time>,
+    /// When its packets are handled again, if they have to wait.
+    pub(super) resumes: Option<Time>,
 }
 
 impl Pace {
     /// The client publishes a message now.
-    #[inline]
     pub(super) fn note(&mut self, now: Time, limits: &Limits) {
         if let Some(rate) = limits.publish_rate {
             let through = self.through.map_or(now, |through| through.max(now));
@@ -26,8 +28,14 @@ impl Pace {
         }
     }
 
+    /// Its packets wait until then, or no longer. Whether that is news.
+    pub(super) fn hold_up(&mut self, until: Option<Time>) -> bool {
+        let is_news = until.is_some() && until != self.resumes;
+        self.resumes = until;
+        is_news
+    }
+
     /// Until when its packets have to wait, if they do.
-    #[inline]
     pub(super) fn wait(&self, now: Time, limits: &Limits) -> Option<Time> {
         let rate = limits.publish_rate?.get();
         // a message takes its place in the burst when it comes, not when it is through
@@ -42,6 +50,25 @@ fn span(messages: u32, rate: u32) -> Duration {
 }
 
 impl ShardCore {
+    /// Until when the packets of a client have to wait because it has published too fast.
+    #[inline]
+    pub(super) fn held_up(&mut self, now: Time, key: SessionKey) -> Option<Time> {
+        self.config.limits.publish_rate?;
+        self.clients.get_key(key)?.link.as_deref()?.pace.as_deref()?.wait(now, &self.config.limits)
+    }
+
+    /// A client publishes a message.
+    #[inline]
+    pub(super) fn note_pace(&mut self, now: Time, key: SessionKey) {
+        if self.config.limits.publish_rate.is_none() {
+            return;
+        }
+        let client = self.clients.get_key(key);
+        if let Some(link) = client.and_then(|client| client.link.as_deref_mut()) {
+            link.pace.get_or_insert_default().note(now, &self.config.limits);
+        }
+    }
+
     /// The next client that is to be read from again although it has taken no output.
     pub fn poll_resumed(&mut self) -> Option<ConnectionId> {
         self.work.resumed.pop()
@@ -51,7 +78,8 @@ impl ShardCore {
     pub(super) fn resume(&mut self, now: Time, slot: Slot) {
         let Some(client) = self.clients.get(slot) else { return };
         let Some(link) = client.link.as_deref_mut() else { return };
-        if link.resumes.take_if(|at| *at <= now).is_none() {
+        let due = link.pace.as_deref_mut().and_then(|pace| pace.resumes.take_if(|at| *at <= now));
+        if due.is_none() {
             return;
         }
         let connection = link.connection;

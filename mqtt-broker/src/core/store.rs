@@ -97,7 +97,8 @@ impl ShardCore {
     /// The store has become ready with something: looks at it in the next turn.
     pub fn handle_stored(&mut self) {
         while let Some((key, seq)) = self.store.poll_stored() {
-            if let Some(client) = self.clients.get(Slot(key.slot)).filter(|client| client.stored_as == key) {
+            if let Some(client) = self.clients.get(Slot(key.slot)).filter(|client| client.stored_as() == key)
+            {
                 client.session.handle_stored(seq);
                 mark(client, &mut self.work.dirty);
             }
@@ -108,7 +109,7 @@ impl ShardCore {
     pub(super) fn store_effects(&mut self, slot: Slot) {
         let Some(client) = self.clients.get(slot) else { return };
         while let Some(effect) = client.session.poll_store() {
-            self.store.append(client.stored_as, Record::Effect(effect));
+            self.store.append(client.stored_as(), Record::Effect(effect));
         }
     }
 
@@ -122,7 +123,7 @@ impl ShardCore {
         self.store_effects(slot);
         let client = self.clients.get(slot)?;
         let seq = client.session.reserve_store_seq()?;
-        self.store.append(client.stored_as, record(seq));
+        self.store.append(client.stored_as(), record(seq));
         Some(seq)
     }
 }
