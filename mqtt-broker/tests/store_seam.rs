@@ -131,7 +131,10 @@ impl Bench {
 fn connack_waits_until_the_session_is_stored() {
     let mut bench = Bench::new();
     assert_eq!(bench.turn(), b"");
-    assert_eq!(bench.store.records(), ["Attached { session_present: false, expiry: 4294967295 }"]);
+    assert_eq!(
+        bench.store.records(),
+        ["Attached { session_present: false, expiry: 4294967295, will: None }"]
+    );
     assert_eq!(bench.commit(), [0x20, 2, 0, 0]);
 }
 
@@ -148,7 +151,7 @@ fn puback_waits_until_the_message_is_stored_and_holds_back_what_came_after() {
 fn pubrec_and_pubcomp_wait_for_the_identifier() {
     let mut bench = Bench::connected();
     assert_eq!(bench.send(b"\x34\x05\x00\x01a\x00\x07"), b"");
-    assert_eq!(bench.store.records(), ["Received(PacketId(7))", "Message"]);
+    assert_eq!(bench.store.records(), ["Message", "Received(PacketId(7))"]);
     assert_eq!(bench.commit(), [0x50, 2, 0, 7]);
     assert_eq!(bench.send(b"\x62\x02\x00\x07"), b"");
     assert_eq!(bench.store.records(), ["Released(PacketId(7))"]);
@@ -163,7 +166,10 @@ fn a_qos_2_message_is_sent_once_its_identifier_is_stored_and_released_once_its_p
     bench.store.records();
     // its own message comes back to it; QoS 0 here waits for nothing, QoS 2 for its identifier
     assert_eq!(bench.send(b"\x34\x06\x00\x01a\x00\x07x"), b"");
-    assert_eq!(bench.store.records(), ["Received(PacketId(7))", "Message", "Sent(PacketId(1))"]);
+    assert_eq!(
+        bench.store.records(),
+        ["Message", "Received(PacketId(7))", "Sent { id: PacketId(1), message: Ticket(0) }"]
+    );
     assert_eq!(bench.commit(), b"\x50\x02\x00\x07\x34\x06\x00\x01a\x00\x01x");
     assert_eq!(bench.send(b"\x50\x02\x00\x01"), b"");
     assert_eq!(bench.store.records(), ["Taken(PacketId(1))"]);

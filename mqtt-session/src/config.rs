@@ -70,7 +70,7 @@ pub struct ServerConfig {
     /// Answers ready to leave for a client that does not read, before it is not read from either; those that
     /// the application or the store holds do not count. Default 256.
     pub replies: usize,
-    /// Whether effects are stored and the outputs that depend on them held until they are.
+    /// Whether effects are stored and the outputs that depend on them held until they are. Default false.
     pub store: bool,
 }
 
@@ -127,6 +127,9 @@ pub struct ClientConfig {
     pub clean_start: CleanStart,
     /// Whether subscriptions are made again when the server has no session. Default true.
     pub resubscribe: bool,
+    /// Whether effects are stored and the outputs that depend on them held until they are: for a client that goes
+    /// on after a crash of its own. Default false.
+    pub store: bool,
 }
 
 impl Default for ClientConfig {
@@ -142,6 +145,7 @@ impl Default for ClientConfig {
             ping_timeout: None,
             clean_start: CleanStart::Always,
             resubscribe: true,
+            store: false,
         }
     }
 }

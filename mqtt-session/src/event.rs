@@ -1,6 +1,7 @@
 //! What a session tells its driver.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_codec::{
@@ -9,7 +10,8 @@ use mqtt_codec::{
 
 use crate::error::{PublishError, SubscribeError};
 
-/// Names one operation of a client towards its caller, over any number of connections.
+/// Names one operation of a client towards its caller, over any number of connections; at a server, a message
+/// towards the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
@@ -74,7 +76,7 @@ pub enum ClientEvent {
 #[non_exhaustive]
 pub enum ServerEvent {
     /// The Will is due: publish it now.
-    Will(Box<Will>),
+    Will(Arc<Will>),
     /// The session has ended: remove its subscriptions and the session itself.
     Ended,
 }

@@ -114,6 +114,11 @@ impl PacketIds {
         None
     }
 
+    /// Takes note of an identifier that an earlier process gave.
+    pub(crate) fn insert(&mut self, id: PacketId) {
+        self.used.insert(id);
+    }
+
     /// Nothing more will come soon.
     pub(crate) fn shrink(&mut self) {
         self.used.shrink();

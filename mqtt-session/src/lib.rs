@@ -180,7 +180,52 @@
 //! What would promise it is held until [`ServerSession::handle_stored`] has the number: CONNACK of a session that is
 //! kept, PUBREC, PUBCOMP, the first PUBLISH of QoS 2, PUBREL; and what the broker itself stores, with a number from
 //! [`ServerSession::reserve_store_seq`]: PUBACK, SUBACK, UNSUBACK. Answers keep their order, so one with nothing to
-//! store waits behind one that has. Without a store nothing waits.
+//! store waits behind one that has. Without a store nothing waits. [`ClientConfig::store`] does the same for a client.
+//!
+//! # After a crash
+//!
+//! ```text
+//!  session --poll_store--> StoreEffect --apply--> StoredSession --restore--> session
+//!  deliver, publish  ----> messages, by ticket ------------------------------^
+//! ```
+//! The driver keeps a [`StoredSession`] for each session by applying effects to it in their order, and the messages of
+//! QoS 1 and 2 under numbers that it gives ([`Outbound::ticket`]; at a client [`ClientSession::publish`] gives them).
+//! [`StoredSession::apply`] says which message is no longer needed. [`ServerSession::restore`] and
+//! [`ClientSession::restore`] begin with what was stored: identifiers first, then messages, in flight or waiting. What
+//! was said is so: a message of QoS 2 that was taken is not taken again, one that was sent keeps its identifier, and one
+//! of QoS 1 may come again.
+//!
+//! ```
+//! # use mqtt_codec::{Connect, Message, QoS, Seconds, Text, Topic, Version};
+//! # use mqtt_session::*;
+//! # use std::{sync::Arc, time::Duration};
+//! # let (now, mut scratch) = (Time::ZERO, Vec::new());
+//! # let mut connect = Connect::new(Version::V5, Text::new("sensor")?);
+//! # connect.properties.session_expiry = Some(Seconds(3_600));
+//! let config = ServerConfig { store: true, ..ServerConfig::default() };
+//! let mut session = ServerSession::new(&config);
+//! let mut stored = StoredSession::default(); // a database has the bytes of this
+//! let mut messages = Vec::new(); // and these, under their tickets
+//!
+//! session.attach(now, &connect.view(), None, &config);
+//! let message = Arc::new(Message::new(Topic::new("room/light")?, "on"));
+//! let mut outbound = Outbound::kept(&message, QoS::ExactlyOnce, false, None, &mut scratch);
+//! outbound.ticket = Ticket(1);
+//! let matched = Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
+//! session.deliver(now, &mut outbound, &matched, None::<&mut Vec<u8>>);
+//! messages.push(StoredMessage::new(Ticket(1), Arc::clone(&message), QoS::ExactlyOnce));
+//! while let Some(effect) = session.poll_store() {
+//!     if let Some(done) = stored.apply(&effect.op) {
+//!         messages.retain(|message| message.ticket != done);
+//!     }
+//!     session.handle_stored(effect.seq); // once the disk has it
+//! }
+//!
+//! // the process dies; the next one begins a minute later
+//! let session = ServerSession::restore(now, &config, stored, Duration::from_secs(60), messages);
+//! assert_eq!(session.queued(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Enhanced authentication
 //!
@@ -226,6 +271,7 @@ mod keep_alive;
 mod outgoing;
 mod server;
 mod store;
+mod stored;
 mod time;
 mod transmit;
 mod window;
@@ -238,6 +284,7 @@ pub use event::{ClientEvent, Receipt, Received, ServerEvent, Ticket};
 pub use exchange::Exchange;
 pub use server::{Attached, Delivered, Drops, Matched, ServerSession};
 pub use store::{StoreEffect, StoreOp, StoreSeq};
+pub use stored::{StoredMessage, StoredSession};
 pub use time::Time;
 pub use transmit::{COPY_LIMIT, Outbound, Transmit};
 

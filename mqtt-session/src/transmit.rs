@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use mqtt_codec::{Message, MessageRef, PacketId, PublishRef, QoS, Seconds, Sink, Version};
 
+use crate::event::Ticket;
 use crate::time::Time;
 
 /// Payloads up to this many bytes are copied into the output of each receiver; larger ones are shared.
@@ -44,6 +45,11 @@ pub struct Outbound<'a> {
     pub qos: QoS,
     /// When the message expires.
     pub expires: Option<Time>,
+    /// The number under which the driver stores the message, which [`StoreOp`] then names; zero, the default, for one
+    /// that is not stored.
+    ///
+    /// [`StoreOp`]: crate::StoreOp
+    pub ticket: Ticket,
     shared: Option<Arc<Message>>,
     form: Form<'a>,
 }
@@ -71,6 +77,7 @@ impl<'a> Outbound<'a> {
             retain: publish.retain,
             qos: publish.delivery.qos(),
             expires,
+            ticket: Ticket::default(),
             shared: None,
             form: Form { scratch, key: None, id_offset: None },
         }
@@ -85,7 +92,15 @@ impl<'a> Outbound<'a> {
         scratch: &'a mut Vec<u8>,
     ) -> Self {
         let form = Form { scratch, key: None, id_offset: None };
-        Self { message: message.view(), retain, qos, expires, shared: Some(Arc::clone(message)), form }
+        Self {
+            message: message.view(),
+            retain,
+            qos,
+            expires,
+            ticket: Ticket::default(),
+            shared: Some(Arc::clone(message)),
+            form,
+        }
     }
 
     /// The message, borrowed.

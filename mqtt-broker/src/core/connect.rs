@@ -148,6 +148,9 @@ impl ShardCore {
             match client.session.poll_event() {
                 Some(ServerEvent::Will(will)) => self.publish_will(now, key, &will),
                 Some(ServerEvent::Ended) => {
+                    // the store hears of the end as well
+                    self.store_effects(slot);
+                    let Some(client) = self.clients.get(slot) else { break };
                     count_messages(client, self.hub.counters(self.shard));
                     Self::remove_subscriptions(&self.hub, client);
                     self.hub.presences.set_access(key, None);

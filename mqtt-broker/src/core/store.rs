@@ -19,7 +19,8 @@ use super::shard::{ShardCore, Slot, mark};
 pub enum Record {
     /// An effect of the session's own state machine.
     Effect(StoreEffect),
-    /// A message of the client that the broker takes over: its acknowledgement waits for this.
+    /// A message of the client that the broker takes over: its acknowledgement waits for this. At QoS 2 an effect with
+    /// the same number follows, which keeps its identifier.
     Message {
         /// The number that the acknowledgement waits for.
         seq: StoreSeq,
@@ -60,7 +61,8 @@ impl Record {
 
 /// Keeps records of sessions. It may answer at once or whenever it likes, but for each session in order.
 pub trait Store: Send {
-    /// Takes a record. Those of one session come in the order of their numbers.
+    /// Takes a record. Those of one session come in the order of their numbers; those with the same number follow one
+    /// another and are stored as one: all or none.
     fn append(&mut self, session: SessionKey, record: Record);
 
     /// The next session whose records are safe, and up to which number.

@@ -8,7 +8,7 @@ use mqtt_codec::{
 };
 
 use super::requests::Request;
-use super::{ClientSession, ServerLimits};
+use super::{ClientSession, ServerLimits, State};
 use crate::error::{CloseReason, PublishError, SubscribeError};
 use crate::event::{Receipt, Ticket};
 use crate::outgoing::Queued;
@@ -48,9 +48,9 @@ impl ClientSession {
             ticket,
         };
         let events = &mut self.events;
-        self.state
-            .outgoing
-            .enqueue(now, queued, |ticket, progress| {
+        let State { outgoing, effects, .. } = &mut self.state;
+        outgoing
+            .enqueue(now, queued, effects, |ticket, progress| {
                 events.push_back(super::progress_event(ticket, progress))
             })
             .map_err(|_| PublishError::QueueFull)?;
@@ -137,7 +137,8 @@ impl ClientSession {
     /// receipt of a message of QoS 2 outlives its connection; at QoS 1 the message comes again, with another one.
     pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) {
         let answers = self.link.as_mut().map(|link| &mut link.answers);
-        self.state.incoming.acknowledge(receipt, reason, None, answers);
+        let State { incoming, effects, .. } = &mut self.state;
+        incoming.acknowledge(receipt, reason, None, answers, effects);
     }
 
     /// Ends the connection with DISCONNECT, and the session's work: further commands are refused.

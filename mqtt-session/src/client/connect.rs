@@ -13,6 +13,7 @@ use crate::event::ClientEvent;
 use crate::exchange::Exchange;
 use crate::incoming::Answers;
 use crate::keep_alive::Ping;
+use crate::store::StoreOp;
 use crate::time::Time;
 use crate::window::Window;
 
@@ -117,7 +118,11 @@ impl ClientSession {
         let unknown = self.version == Version::V3_1 && !link.clean_start && self.connected_before;
         // [MQTT-3.1.2-6] in 3.x
         let ended = core::mem::take(&mut self.ended_with_connection);
-        if ended || (!connack.session_present && !unknown) {
+        let goes_on = !ended && (connack.session_present || unknown);
+        let outlives = self.version.is_v5() || !link.clean_start;
+        let expiry = if outlives { u32::MAX } else { 0 };
+        self.state.effects.push(StoreOp::Attached { session_present: goes_on, expiry, will: None });
+        if !goes_on {
             self.start_anew();
         }
         if (ended || !connack.session_present) && self.config.resubscribe {

@@ -11,6 +11,7 @@ mod commands;
 mod connect;
 mod packets;
 mod requests;
+mod restore;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -115,7 +116,7 @@ impl ClientSession {
             state: State {
                 outgoing: Outgoing::new(config.queue),
                 incoming: Incoming::default(),
-                effects: Effects::new(false),
+                effects: Effects::known(config.store, true),
             },
             requests: Requests::default(),
             link: None,

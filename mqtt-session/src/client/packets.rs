@@ -63,7 +63,7 @@ impl ClientSession {
                 incoming.handle_publish(publish, link.receive_maximum, &mut link.answers, effects)
             }
             PacketRef::PubAck(ack) => {
-                let acked = outgoing.handle_puback(ack, &mut link.window)?;
+                let acked = outgoing.handle_puback(ack, &mut link.window, effects)?;
                 self.acknowledged(ack, acked)
             }
             PacketRef::PubRec(ack) => {

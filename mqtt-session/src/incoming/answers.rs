@@ -111,6 +111,11 @@ impl Answers {
         }
     }
 
+    /// Whether PUBREC with `reason` ends the exchange. 3.x cannot refuse: there it goes on.
+    pub(super) const fn refuses(&self, reason: ReasonCode) -> bool {
+        reason.is_error() && self.version.is_v5()
+    }
+
     /// The answer for `receipt` that the application owes.
     pub(super) fn owed(&mut self, receipt: Receipt) -> Option<&mut Slot> {
         if receipt.generation != self.generation {
@@ -171,7 +176,7 @@ impl Answers {
     pub(crate) fn transmit(
         &mut self,
         incoming: &mut Incoming,
-        effects: &mut Effects,
+        effects: &Effects,
         out: &mut impl Transmit,
     ) -> bool {
         self.advance(effects);
@@ -191,7 +196,7 @@ impl Answers {
             let Some(slot) = self.slots.pop_front() else { break };
             self.ready_slots -= 1;
             self.first += 1;
-            if !self.transmit_slot(&slot.answer, incoming, effects, out) {
+            if !self.transmit_slot(&slot.answer, incoming, out) {
                 return false;
             }
         }
@@ -199,23 +204,16 @@ impl Answers {
         true
     }
 
-    fn transmit_slot(
-        &mut self,
-        answer: &Answer,
-        incoming: &mut Incoming,
-        effects: &mut Effects,
-        out: &mut impl Transmit,
-    ) -> bool {
+    fn transmit_slot(&mut self, answer: &Answer, incoming: &mut Incoming, out: &mut impl Transmit) -> bool {
         match answer {
             Answer::PubAck(id, reason) => {
                 self.open_qos1 = self.open_qos1.saturating_sub(1);
                 self.write(PacketRef::PubAck(AckRef::new(*id, *reason)), out);
             }
             Answer::PubRec(id, reason) => {
-                // 3.x cannot refuse: there the exchange goes on
-                if reason.is_error() && self.version.is_v5() {
+                if self.refuses(*reason) {
                     // [MQTT-4.3.3-9]
-                    incoming.forget(*id, effects);
+                    incoming.forget(*id);
                     self.open_qos2.remove(*id);
                 }
                 self.write(PacketRef::PubRec(AckRef::new(*id, *reason)), out);
@@ -256,9 +254,8 @@ impl Answers {
 
 impl Slot {
     /// The application has spoken: the identifier, if the answer is a PUBREC.
-    pub(super) fn take(&mut self, code: ReasonCode, wait: Option<StoreSeq>) -> Option<PacketId> {
+    pub(super) fn take(&mut self, code: ReasonCode) -> Option<PacketId> {
         self.ready = true;
-        self.wait = self.wait.max(wait);
         match &mut self.answer {
             Answer::PubAck(_, reason) => *reason = code,
             Answer::PubRec(id, reason) => {

@@ -68,27 +68,29 @@ impl Incoming {
                 }
                 answers.open_qos2.insert(id);
                 if !self.ids.insert(id) {
-                    self.answer_again(id, answers);
+                    self.answer_again(id, answers, effects);
                     answers.advance(effects);
                     return Ok(None);
                 }
-                let wait = effects.push(StoreOp::Received(id));
-                Some(answers.owe(Answer::PubRec(id, ReasonCode::Success), false, wait))
+                Some(answers.owe(Answer::PubRec(id, ReasonCode::Success), false, None))
             }
         };
         Ok(Some(Received::Message { publish: *publish, receipt }))
     }
 
     /// A message that came before gets another PUBREC, but is not passed on. [MQTT-4.3.3-10]
-    fn answer_again(&mut self, id: PacketId, answers: &mut Answers) {
+    fn answer_again(&mut self, id: PacketId, answers: &mut Answers, effects: &mut Effects) {
         let unanswered = self.unanswered.iter().position(|unanswered| unanswered.id == id);
         let refusal = unanswered.and_then(|index| self.unanswered.get(index)?.refusal);
         if let (Some(_), Some(index)) = (refusal, unanswered) {
             self.unanswered.swap_remove(index);
         }
         let taken = unanswered.is_none() || refusal.is_some();
-        // what the first PUBLISH waits for is stored: its own answer, or CONNACK, went before this one
-        answers.owe(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, None);
+        if refusal.is_some_and(|reason| !answers.refuses(reason)) {
+            effects.push(StoreOp::Received(id));
+        }
+        // the application may have taken the message just now: what that waits for is among all that is not stored
+        answers.owe(Answer::PubRec(id, refusal.unwrap_or(ReasonCode::Success)), taken, effects.last());
     }
 
     /// The application has taken the message of `receipt`, or refuses it, once `wait` is stored.
@@ -98,18 +100,20 @@ impl Incoming {
         code: ReasonCode,
         wait: Option<StoreSeq>,
         mut answers: Option<&mut Answers>,
+        effects: &mut Effects,
     ) {
         let code = match code {
             code if code.allowed_in(PacketType::PubAck) => code,
             code if code.is_error() => ReasonCode::UnspecifiedError,
             _ => ReasonCode::Success,
         };
+        let refuses = code.is_error() && answers.as_ref().is_none_or(|answers| answers.refuses(code));
         if let Some(slot) = answers.as_deref_mut().and_then(|answers| answers.owed(receipt)) {
-            let answered = slot.take(code, wait);
-            if let Some(id) = answered
-                && !self.unanswered.is_empty()
-            {
+            if let Some(id) = slot.take(code) {
+                slot.wait = self.note_taken(id, refuses, wait, effects);
                 self.unanswered.retain(|unanswered| unanswered.id != id);
+            } else {
+                slot.wait = wait;
             }
             return;
         }
@@ -117,11 +121,30 @@ impl Incoming {
             |unanswered: &Unanswered| unanswered.receipt == receipt && unanswered.refusal.is_none();
         let Some(index) = self.unanswered.iter().position(of_receipt) else { return };
         let Unanswered { id, .. } = self.unanswered.swap_remove(index);
+        let wait = self.note_taken(id, refuses, wait, effects);
         if let Some(slot) = answers.and_then(|answers| answers.owed_pubrec(id)) {
-            slot.take(code, wait);
+            slot.take(code);
+            slot.wait = wait;
         } else if code.is_error() {
             self.unanswered.push(Unanswered { id, receipt, refusal: Some(code) });
         }
+    }
+
+    /// The application has spoken about the message of QoS 2 with `id`: what its PUBREC waits for.
+    ///
+    /// A message is known as received only with what the driver stores of it: known earlier, a crash in between
+    /// would lose the message; later, deliver it twice.
+    fn note_taken(
+        &self,
+        id: PacketId,
+        refused: bool,
+        wait: Option<StoreSeq>,
+        effects: &mut Effects,
+    ) -> Option<StoreSeq> {
+        if refused || !self.ids.contains(id) || !effects.is_enabled() {
+            return wait;
+        }
+        effects.push_with(wait, StoreOp::Received(id))
     }
 
     /// PUBREL is always answered by PUBCOMP [MQTT-4.3.3-11], with 0x92 where nothing was to release.
@@ -129,7 +152,8 @@ impl Incoming {
         let known = self.ids.remove(id);
         self.unanswered.retain(|unanswered| unanswered.id != id);
         answers.open_qos2.remove(id);
-        let wait = if known { effects.push(StoreOp::Released(id)) } else { None };
+        // a repeated PUBREL is not answered before what the first has released is stored
+        let wait = if known { effects.push(StoreOp::Released(id)) } else { effects.last() };
         let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
         answers.complete(id, reason, wait);
     }
@@ -149,10 +173,16 @@ impl Incoming {
         self.unanswered.shrink_to_fit();
     }
 
-    /// Forgets an identifier whose message was refused.
-    fn forget(&mut self, id: PacketId, effects: &mut Effects) {
+    /// Forgets an identifier whose message was refused: no store has heard of it.
+    fn forget(&mut self, id: PacketId) {
         self.ids.remove(id);
-        effects.push(StoreOp::Released(id));
+    }
+
+    /// What a store has: identifiers whose messages the application took, and that are not released.
+    pub(crate) fn restored(received: impl IntoIterator<Item = PacketId>) -> Self {
+        let mut ids = IdSet::default();
+        received.into_iter().for_each(|id| _ = ids.insert(id));
+        Self { ids, unanswered: Vec::new() }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 
 use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, Seconds, SubscriptionId};
 
-use super::Progress;
 use crate::config::{Overflow, QueueLimits};
 use crate::error::DropReason;
 use crate::event::Ticket;
@@ -76,7 +75,7 @@ impl Queue {
         now: Time,
         queued: Queued,
         in_flight: usize,
-        mut report: impl FnMut(Ticket, Progress),
+        mut report: impl FnMut(&Queued, DropReason),
     ) -> Result<(), DropReason> {
         let bytes = queued.bytes();
         // nothing makes room for what would not fit beside an empty queue
@@ -92,11 +91,9 @@ impl Queue {
                 Overflow::DropNewest => None,
             };
             let Some(oldest) = oldest else { return Err(DropReason::QueueFull) };
-            report(oldest.ticket, Progress::Dropped(DropReason::QueueFull));
+            report(&oldest, DropReason::QueueFull);
         }
-        self.bytes += bytes;
-        self.next_expiry = earliest(self.next_expiry, queued.expires);
-        self.messages.push_back(queued);
+        self.push_accepted(queued);
         Ok(())
     }
 
@@ -109,7 +106,7 @@ impl Queue {
         held.saturating_add(bytes) <= self.limits.bytes
     }
 
-    fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(Ticket, Progress)) {
+    fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(&Queued, DropReason)) {
         if self.next_expiry.is_none_or(|at| at > now) {
             return;
         }
@@ -117,13 +114,20 @@ impl Queue {
         self.retain(|queued| {
             let expired = queued.is_expired(now);
             if expired {
-                report(queued.ticket, Progress::Dropped(DropReason::Expired));
+                report(queued, DropReason::Expired);
             } else {
                 next_expiry = earliest(next_expiry, queued.expires);
             }
             !expired
         });
         self.next_expiry = next_expiry;
+    }
+
+    /// Puts a message at the end, whatever the limits say: it was accepted before.
+    pub(super) fn push_accepted(&mut self, queued: Queued) {
+        self.bytes += queued.bytes();
+        self.next_expiry = earliest(self.next_expiry, queued.expires);
+        self.messages.push_back(queued);
     }
 
     /// Puts a message before all others, whatever the limits say: it was accepted before.

@@ -1,6 +1,7 @@
 //! A connection begins: what CONNECT asks for, what CONNACK grants.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use core::num::{NonZeroU16, NonZeroU32};
 
@@ -62,7 +63,7 @@ impl ServerSession {
             expiry_maximum: config.session_expiry_maximum,
             expiry_asked: asked_expiry(connect, config),
             // [MQTT-3.1.3-9] back in time: a Will that waits for its delay is not sent
-            will: connect.will.map(|will| Box::new(will.to_will())),
+            will: connect.will.map(|will| Arc::new(will.to_will())),
             due: core::mem::take(&mut self.life.due),
             generation: self.life.generation.wrapping_add(1),
             ..Life::default()
@@ -73,20 +74,22 @@ impl ServerSession {
         Attached { session_present }
     }
 
-    /// What CONNACK has to wait for: a session that is kept, or one that was and is no more.
+    /// What CONNACK has to wait for: a session that is kept, one that was and is no more, a Will.
     fn store_attached(
         &mut self,
         config: &ServerConfig,
         session_present: bool,
         existed: bool,
     ) -> Option<StoreSeq> {
-        let expiry = self.life.expiry;
-        let kept = expiry > 0 || session_present;
+        let Life { expiry, ref will, .. } = self.life;
         let effects = &mut self.state.effects;
-        effects.enable(config.store && (kept || existed));
-        let wait = effects.push(StoreOp::Attached { session_present, expiry });
-        effects.enable(config.store && kept);
-        wait
+        let kept = expiry > 0 || session_present;
+        // what the store knows of an earlier session must go, even if nothing of this one is kept
+        if !config.store || !(kept || existed && effects.is_known() || will.is_some()) {
+            effects.begin_without(config.store);
+            return None;
+        }
+        effects.begin(StoreOp::Attached { session_present, expiry, will: will.clone() }, kept)
     }
 
     fn new_link(

@@ -4,7 +4,6 @@ use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, Subscriptio
 
 use super::{Link, ServerSession, State};
 use crate::error::DropReason;
-use crate::event::Ticket;
 use crate::outgoing::{Progress, Queued, delivery, remaining};
 use crate::time::Time;
 use crate::transmit::{Outbound, Transmit};
@@ -64,7 +63,8 @@ impl ServerSession {
     ///
     /// An exchange that has begun goes on, over connections as well: the client may have its message. [MQTT-4.4.0-1]
     pub fn withdraw(&mut self, may_have: impl FnMut(&Message) -> bool) -> usize {
-        self.state.outgoing.withdraw(may_have)
+        let State { outgoing, effects, .. } = &mut self.state;
+        outgoing.withdraw(may_have, effects)
     }
 
     fn queue(&mut self, now: Time, message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Delivered {
@@ -74,7 +74,8 @@ impl ServerSession {
             Err(DropReason::Offline)
         } else {
             let queued = to_queue(message, matched, qos);
-            self.state.outgoing.enqueue(now, queued, |_, progress| {
+            let State { outgoing, effects, .. } = &mut self.state;
+            outgoing.enqueue(now, queued, effects, |_, progress| {
                 if let Progress::Dropped(reason) = progress {
                     drops.count(reason, 1);
                 }
@@ -154,6 +155,6 @@ fn to_queue(message: &mut Outbound<'_>, matched: &Matched<'_>, qos: QoS) -> Queu
         retain: matched.retain,
         expires: message.expires,
         subscription_ids: matched.subscription_ids.into(),
-        ticket: Ticket::default(),
+        ticket: message.ticket,
     }
 }

@@ -2,8 +2,9 @@
 
 use mqtt_codec::{PacketType, ReasonCode, Seconds};
 
-use super::ServerSession;
+use super::{Life, ServerSession};
 use crate::error::{CloseReason, DropReason};
+use crate::store::StoreOp;
 use crate::time::Time;
 
 impl ServerSession {
@@ -26,10 +27,16 @@ impl ServerSession {
             seconds => Some(now.after_secs(seconds)),
         };
         let delay = self.life.will.as_ref().and_then(|will| will.delay).unwrap_or(Seconds(0));
-        if self.life.will.is_some() {
-            self.life.will_at = Some(now.after_secs(delay.0));
+        match delay {
+            Seconds(0) => self.release_will(),
+            delay => self.life.will_at = self.life.will.is_some().then(|| now.after_secs(delay.0)),
         }
         self.handle_timeout(now);
+        if self.life.exists {
+            let Life { expiry, ref will, .. } = self.life;
+            let will = will.is_some();
+            self.state.effects.live(StoreOp::Detached { expiry, will });
+        }
     }
 
     /// Looks at the deadlines. A call too early, or too often, does nothing.
@@ -44,12 +51,14 @@ impl ServerSession {
         // [MQTT-3.1.2-8] after its delay or with the session, whichever is first
         if ended || self.life.will_at.is_some_and(|at| at <= now) {
             self.release_will();
+            self.state.effects.live(StoreOp::WillReleased);
         }
         if ended {
             self.life.ends_at = None;
             self.life.ended = true;
             self.life.exists = false;
             self.forget();
+            self.state.effects.end();
         }
     }
 
@@ -76,7 +85,7 @@ impl ServerSession {
     /// The Will is due, if there is one.
     pub(super) fn release_will(&mut self) {
         self.life.will_at = None;
-        self.life.due.extend(self.life.will.take().map(|will| *will));
+        self.life.due.extend(self.life.will.take());
     }
 
     /// Session State ends. [MQTT-4.1.0-2]

@@ -11,14 +11,17 @@ mod connect;
 mod deliver;
 mod end;
 mod packets;
+mod questions;
+mod restore;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use mqtt_codec::{ConnAck, DecodeError, DisconnectRef, PacketId, PacketRef, ReasonCode, Version, Will};
+use mqtt_codec::{ConnAck, DecodeError, DisconnectRef, PacketId, PacketRef, ReasonCode, Will};
 
 use crate::config::ServerConfig;
-use crate::error::{CloseReason, DropReason};
+use crate::error::CloseReason;
 use crate::event::{Receipt, ServerEvent};
 use crate::exchange::Exchange;
 use crate::incoming::{Answers, Incoming};
@@ -31,6 +34,7 @@ use crate::window::Window;
 
 pub use connect::Attached;
 pub use deliver::{Delivered, Matched};
+pub use questions::Drops;
 
 /// The session that a server keeps for one client identifier.
 ///
@@ -100,36 +104,14 @@ struct Life {
     /// Session Expiry Interval of CONNECT.
     expiry_asked: u32,
     /// The Will of this connection, or of the last one while its delay runs.
-    will: Option<Box<Will>>,
+    will: Option<Arc<Will>>,
     will_at: Option<Time>,
     /// Wills to publish, of this session and those before it under the same identifier.
-    due: Vec<Will>,
+    due: Vec<Arc<Will>>,
     ends_at: Option<Time>,
     /// The session's end is to be told.
     ended: bool,
     generation: u32,
-}
-
-/// Messages that were not delivered, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drops([u32; DropReason::ALL.len()]);
-
-impl Drops {
-    /// How many for this reason.
-    pub fn get(&self, reason: DropReason) -> u32 {
-        self.0.get(reason as usize).copied().unwrap_or_default()
-    }
-
-    /// How many for all reasons.
-    pub fn total(&self) -> u64 {
-        self.0.iter().map(|count| u64::from(*count)).sum()
-    }
-
-    fn count(&mut self, reason: DropReason, messages: u32) {
-        if let Some(count) = self.0.get_mut(reason as usize) {
-            *count = count.saturating_add(messages);
-        }
-    }
 }
 
 impl ServerSession {
@@ -138,7 +120,7 @@ impl ServerSession {
         let state = State {
             outgoing: Outgoing::new(config.queue),
             incoming: Incoming::default(),
-            effects: Effects::new(config.store),
+            effects: Effects::default(),
         };
         Self { state, link: None, life: Life::default(), drops: Drops::default(), written: 0 }
     }
@@ -201,7 +183,7 @@ impl ServerSession {
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
         if !self.life.due.is_empty() {
             let will = self.life.due.remove(0);
-            return Some(ServerEvent::Will(Box::new(will)));
+            return Some(ServerEvent::Will(will));
         }
         core::mem::take(&mut self.life.ended).then_some(ServerEvent::Ended)
     }
@@ -213,7 +195,13 @@ impl ServerSession {
     }
 
     /// The next effect to store; in the order of their numbers.
+    ///
+    /// Nothing while a Will waits to be fetched from [`ServerSession::poll_event`]: the effects say that it was
+    /// published, so a store should have the message before.
     pub fn poll_store(&mut self) -> Option<StoreEffect> {
+        if !self.life.due.is_empty() {
+            return None;
+        }
         self.state.effects.poll()
     }
 
@@ -225,20 +213,24 @@ impl ServerSession {
         }
     }
 
-    /// A number for something that the driver stores itself, and that an answer then waits for; `None` if the
-    /// session has no store.
+    /// A number for something that the driver stores itself, and that an answer then waits for; `None` without a
+    /// store. Also for a client whose session is not kept: what it publishes is for others.
     pub fn reserve_store_seq(&mut self) -> Option<StoreSeq> {
         self.state.effects.reserve()
     }
 
     /// The application has taken the message of `receipt`, or refuses it with `reason`, once `wait` is stored.
     ///
+    /// `wait` is the number under which the driver stores the message, the last that it has reserved. At QoS 2 an
+    /// effect with the same number follows, and the two are stored as one: the identifier without the message would
+    /// lose it in a crash, the message without the identifier would deliver it twice.
+    ///
     /// A receipt of an earlier connection is passed over at QoS 1: the client will send the message again. At
     /// QoS 2 it stays good.
     pub fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode, wait: Option<StoreSeq>) {
         let State { incoming, effects, .. } = &mut self.state;
         let mut answers = self.link.as_mut().map(|link| &mut link.answers);
-        incoming.acknowledge(receipt, reason, wait, answers.as_deref_mut());
+        incoming.acknowledge(receipt, reason, wait, answers.as_deref_mut(), effects);
         if let Some(answers) = answers {
             answers.advance(effects);
         }
@@ -270,63 +262,5 @@ impl ServerSession {
     /// Its silence is not counted while it is not read from, so without this a client that never reads could stay.
     pub fn handle_stalled(&mut self) {
         self.close(CloseReason::Stalled);
-    }
-
-    /// Whether the driver should read: false while so many answers wait that the client must read first, or the
-    /// application or the store must come to them.
-    pub fn wants_read(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.wants_read())
-    }
-
-    /// Whether a connection is attached, closing or not.
-    pub const fn is_connected(&self) -> bool {
-        self.link.is_some()
-    }
-
-    /// Why the connection must end: flush what [`ServerSession::poll_transmit`] gave, close, then call
-    /// [`ServerSession::handle_disconnected`].
-    pub fn close_reason(&self) -> Option<CloseReason> {
-        self.link.as_ref().and_then(|link| link.closing)
-    }
-
-    /// The version of the attached connection.
-    pub fn version(&self) -> Option<Version> {
-        self.link.as_ref().map(|link| link.window.version)
-    }
-
-    /// Whether the session would be kept if the connection ended now.
-    pub const fn is_persistent(&self) -> bool {
-        self.life.expiry > 0
-    }
-
-    /// Messages that wait to be sent.
-    pub fn queued(&self) -> usize {
-        self.state.outgoing.queued()
-    }
-
-    /// Bytes of messages that wait, or are kept until the client has said to have them: topics, payloads and
-    /// properties.
-    pub const fn held_bytes(&self) -> usize {
-        self.state.outgoing.held_bytes()
-    }
-
-    /// Messages of QoS 1 and 2 that were sent and are not acknowledged.
-    pub fn in_flight(&self) -> usize {
-        self.state.outgoing.in_flight()
-    }
-
-    /// Identifiers of QoS 2 that the client has not released.
-    pub const fn unreleased(&self) -> usize {
-        self.state.incoming.unreleased()
-    }
-
-    /// PUBLISH packets that were written since the last call, repeated ones included.
-    pub const fn take_written(&mut self) -> u32 {
-        core::mem::replace(&mut self.written, 0)
-    }
-
-    /// Messages of this session that were dropped since it began.
-    pub const fn drops(&self) -> Drops {
-        self.drops
     }
 }

@@ -79,7 +79,7 @@ impl ServerSession {
 type Handled<'p> = Result<Option<Received<'p>>, Violation>;
 
 fn handle_puback<'p>(state: &mut State, link: &mut Link, ack: &AckRef<'_>) -> Handled<'p> {
-    state.outgoing.handle_puback(ack, &mut link.window)?;
+    state.outgoing.handle_puback(ack, &mut link.window, &mut state.effects)?;
     Ok(None)
 }
 

@@ -10,6 +10,7 @@
 //! `cargo test -p mqtt-session --test exhaustive -- --nocapture` prints how many states each case has. A case that has
 //! become smaller no longer tries what it did, and fails.
 
+#[path = "../session/common/disk.rs"]
 mod disk;
 mod search;
 mod wire;
@@ -19,7 +20,7 @@ use mqtt_codec::{QoS, Version};
 
 use search::enumerate;
 use wire::WINDOW;
-use world::{Case, Fault};
+use world::{Case, Fault, Side};
 
 const Q0: QoS = QoS::AtMostOnce;
 const Q1: QoS = QoS::AtLeastOnce;
@@ -42,7 +43,7 @@ fn knowing_of_sessions() -> impl Iterator<Item = Version> {
 
 /// Runs a case, which must have at least so many states.
 fn check(version: Version, up: &'static [QoS], down: &'static [QoS], fault: Fault, states: usize) {
-    check_case(Case { version, up, down, fault, packet_ids: WINDOW, store: false }, states);
+    check_case(Case { version, up, down, fault, packet_ids: WINDOW, store: None }, states);
 }
 
 fn check_case(case: Case, states: usize) {
@@ -106,9 +107,36 @@ fn a_client_that_forgets_and_starts_clean_leaves_nothing_that_its_next_messages_
 fn nothing_is_said_before_a_slow_store_has_what_it_depends_on() {
     for version in VERSIONS {
         let (up, fault, packet_ids): (&[_], _, _) = (&[Q1, Q2, Q2], Fault::Cut, WINDOW);
-        let case = Case { version: *version, up, down: &[], fault, packet_ids, store: true };
+        let case = Case { version: *version, up, down: &[], fault, packet_ids, store: Some(Side::Server) };
         check_case(case, 2_200);
         check_case(Case { up: &[], down: &[Q1, Q2, Q2], ..case }, 3_700);
+    }
+}
+
+#[test]
+fn a_crash_anywhere_of_a_client_with_a_store_breaks_no_promise() {
+    crash_anywhere(Side::Client, [5_500, 5_400, 2_600, 3_100], [131_000, 31_900, 32_600, 17_000]);
+}
+
+#[test]
+fn a_crash_anywhere_of_a_server_with_a_store_breaks_no_promise() {
+    crash_anywhere(Side::Server, [1_900, 2_400, 4_000, 3_800], [20_700, 89_400, 12_700, 21_700]);
+}
+
+fn crash_anywhere(store: Side, few: [usize; 4], more: [usize; 4]) {
+    for version in VERSIONS {
+        let (fault, packet_ids, store) = (Fault::Crash, WINDOW, Some(store));
+        let case = Case { version: *version, up: &[], down: &[], fault, packet_ids, store };
+        check_case(Case { up: &[Q1, Q2, Q2], ..case }, few[0]);
+        check_case(Case { up: &[Q2, Q1, Q2], ..case }, few[1]);
+        check_case(Case { down: &[Q1, Q2, Q2], ..case }, few[2]);
+        check_case(Case { down: &[Q2, Q1, Q2], ..case }, few[3]);
+        if OPTIMISED {
+            check_case(Case { up: ALL, ..case }, more[0]);
+            check_case(Case { down: ALL, ..case }, more[1]);
+            check_case(Case { up: &[Q1, Q2], down: &[Q2], ..case }, more[2]);
+            check_case(Case { up: &[Q2], down: &[Q1, Q2], ..case }, more[3]);
+        }
     }
 }
 
@@ -116,7 +144,7 @@ fn nothing_is_said_before_a_slow_store_has_what_it_depends_on() {
 fn no_more_is_open_than_the_window_has_places_though_there_are_identifiers() {
     for version in VERSIONS {
         let (up, fault, packet_ids): (&[_], _, _) = (&[Q2, Q1, Q2, Q2], Fault::Cut, 2 * WINDOW);
-        let case = Case { version: *version, up, down: &[], fault, packet_ids, store: false };
+        let case = Case { version: *version, up, down: &[], fault, packet_ids, store: None };
         check_case(case, 3_000);
         check_case(Case { up: &[], down: up, ..case }, 3_700);
     }

@@ -1,5 +1,7 @@
 //! One direction of messages as an onlooker sees it, and what the standard wants to be so.
 
+use std::collections::BTreeSet;
+
 use mqtt_codec::{PacketId, PacketRef, PacketType, PublishRef, QoS, ReasonCode};
 
 /// What may be open towards a receiver.
@@ -199,6 +201,34 @@ impl Wire {
     pub(crate) fn receiver_cut(&mut self) {
         self.owed.clear();
         self.owed_pubcomps.clear();
+    }
+
+    /// The sender has crashed: what its store has is `exchanges`, and the messages that it `needs`. Those of QoS 1 come
+    /// again with other identifiers.
+    pub(crate) fn sender_crashed(
+        &mut self,
+        exchanges: Vec<(PacketId, usize, bool)>,
+        needs: impl Fn(usize) -> bool,
+    ) {
+        self.sender_cut();
+        let exchange = |(id, message, taken)| Exchange { id, message, here: false, taken };
+        self.open = exchanges.into_iter().map(exchange).collect();
+        for message in 0..self.sent {
+            let open = self.open.iter().any(|exchange| exchange.message == message);
+            self.ended[message] = self.plan[message] == QoS::AtMostOnce || !(open || needs(message));
+        }
+    }
+
+    /// The receiver has crashed: what its application has is `durable`.
+    pub(crate) fn receiver_crashed(&mut self, durable: &BTreeSet<usize>) {
+        self.receiver_cut();
+        for message in 0..self.plan.len() {
+            if self.plan[message] != QoS::AtMostOnce && !durable.contains(&message) {
+                (self.deliveries[message], self.taken[message]) = (0, false);
+            }
+        }
+        // what was delivered, but not taken, comes again
+        self.last_first = None;
     }
 
     /// The sender has lost what it had to send.

@@ -5,14 +5,15 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU16;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mqtt_codec::{
     Connect, FixedHeader, Message, PacketId, PacketRef, QoS, ReasonCode, Role, Rules, Seconds, Text, Topic,
     Version,
 };
 use mqtt_session::{
-    CleanStart, ClientConfig, ClientSession, Matched, Outbound, QueueLimits, Receipt, Received, ServerConfig,
-    ServerSession, Time,
+    CleanStart, ClientConfig, ClientSession, Delivered, Matched, Outbound, QueueLimits, Receipt, Received,
+    ServerConfig, ServerSession, StoredMessage, StoredSession, Ticket, Time,
 };
 
 use crate::disk::Disk;
@@ -30,8 +31,8 @@ pub(crate) struct Case {
     pub(crate) fault: Fault,
     /// How many packet identifiers each side has.
     pub(crate) packet_ids: u16,
-    /// Whether effects are stored, each when its action comes.
-    pub(crate) store: bool,
+    /// The side whose effects are stored, each when its action comes.
+    pub(crate) store: Option<Side>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +45,11 @@ pub(crate) enum Fault {
     ServerLost,
     /// The client begins with no session, and says so.
     ClientLost,
+    /// The side with a store is gone, and begins with what the store has.
+    Crash,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Client,
     Server,
@@ -62,7 +65,7 @@ pub(crate) enum Action {
     Carry(Side),
     /// The application of this side takes one of the messages that it holds.
     Take(Side, usize),
-    /// The oldest effect of the server's session is stored.
+    /// The oldest effect of the session with a store is safe.
     Store,
     Reconnect,
     Fault(Fault),
@@ -106,14 +109,18 @@ fn queue(packet_ids: u16) -> QueueLimits {
 }
 
 fn client(case: Case, clean_start: CleanStart) -> ClientSession {
+    ClientSession::new(case.version, client_config(case, clean_start))
+}
+
+fn client_config(case: Case, clean_start: CleanStart) -> ClientConfig {
     let receive_maximum = NonZeroU16::new(WINDOW).unwrap();
-    let config = ClientConfig {
+    ClientConfig {
         queue: queue(case.packet_ids),
         receive_maximum,
         clean_start,
+        store: case.store == Some(Side::Client),
         ..ClientConfig::default()
-    };
-    ClientSession::new(case.version, config)
+    }
 }
 
 fn server_config(case: Case) -> ServerConfig {
@@ -121,7 +128,7 @@ fn server_config(case: Case) -> ServerConfig {
     ServerConfig {
         queue: queue(case.packet_ids),
         receive_maximum,
-        store: case.store,
+        store: case.store == Some(Side::Server),
         ..ServerConfig::default()
     }
 }
@@ -156,7 +163,7 @@ impl World {
             at_server: Vec::new(),
             up: Wire::new(case.up),
             down: Wire::new(case.down),
-            disk: Disk::default(),
+            disk: Disk::new(case.store != Some(Side::Client)),
             connected: false,
             half_open: false,
             faults: 1,
@@ -183,7 +190,7 @@ impl World {
         possible(Action::Poll(Server), self.server.is_connected());
         possible(Action::Carry(Client), !self.to_client.is_empty());
         possible(Action::Carry(Server), !self.to_server.is_empty());
-        possible(Action::Store, self.case.store);
+        possible(Action::Store, self.case.store.is_some());
         possible(Action::Reconnect, !self.connected);
         possible(Action::Fault(self.case.fault), self.faults > 0 && self.connected);
         actions.extend((0..self.at_client.len()).map(|index| Action::Take(Client, index)));
@@ -197,7 +204,12 @@ impl World {
             Action::Send(Side::Client) => {
                 let (message, qos) = (message(self.up.sent), self.up.next().unwrap());
                 self.up.sent += 1;
-                self.client.publish(NOW, message, qos, false, None).map_err(|error| error.to_string())?;
+                let kept = Arc::clone(&message);
+                let ticket = self.client.publish(NOW, message, qos, false, None);
+                let ticket = ticket.map_err(|error| error.to_string())?;
+                if self.case.store == Some(Side::Client) && qos != QoS::AtMostOnce {
+                    self.disk.message(self.up.sent - 1, StoredMessage::new(ticket, kept, qos));
+                }
             }
             Action::Send(Side::Server) => return self.deliver(),
             Action::Poll(Side::Client) => {
@@ -214,18 +226,29 @@ impl World {
             Action::Carry(Side::Server) => self.read_at_server()?,
             Action::Take(Side::Client, index) => {
                 let (receipt, message) = self.at_client.remove(index);
+                let qos = self.case.down[message];
                 self.down.taken(message);
+                self.write_effects();
                 self.client.acknowledge(receipt, ReasonCode::Success);
+                self.write_effects();
+                match qos {
+                    _ if self.case.store != Some(Side::Client) => {}
+                    QoS::ExactlyOnce => self.disk.taken_with_effect(message),
+                    _ => _ = self.disk.durable.insert(message),
+                }
             }
             Action::Take(Side::Server, index) => {
                 let (receipt, message) = self.at_server.remove(index);
                 self.up.taken(message);
-                self.server.acknowledge(receipt, ReasonCode::Success, None);
+                self.take_at_server(receipt, message);
             }
             Action::Store => {
-                if let Some(effect) = self.server.poll_store() {
-                    self.disk.store(effect.op);
-                    self.server.handle_stored(effect.seq);
+                self.write_effects();
+                if let Some(seq) = self.disk.store() {
+                    match self.case.store {
+                        Some(Side::Client) => self.client.handle_stored(seq),
+                        _ => self.server.handle_stored(seq),
+                    }
                 }
             }
             Action::Reconnect => {
@@ -246,15 +269,26 @@ impl World {
         self.down.sent += 1;
         let (mut scratch, mut out) = (Vec::new(), Vec::new());
         let mut outbound = Outbound::kept(&message, qos, false, None, &mut scratch);
+        if self.case.store == Some(Side::Server) && qos != QoS::AtMostOnce {
+            outbound.ticket = Ticket(self.down.sent as u64);
+            self.disk
+                .message(self.down.sent - 1, StoredMessage::new(outbound.ticket, Arc::clone(&message), qos));
+        }
         let matched = Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
         let connection = self.server.is_connected().then_some(&mut out);
-        self.server.deliver(NOW, &mut outbound, &matched, connection);
+        let ticket = outbound.ticket;
+        if let Delivered::Dropped(_) = self.server.deliver(NOW, &mut outbound, &matched, connection) {
+            self.disk.forget(ticket);
+        }
         self.written_by_server(&out)
     }
 
     fn written_by_client(&mut self, mut out: &[u8]) -> Result<(), String> {
         while !out.is_empty() {
             let (packet, frame, rest) = packet(out, self.case.version, Role::Server);
+            if self.case.store == Some(Side::Client) {
+                check_stored(&self.disk, &packet)?;
+            }
             let of_sender = wire::is_of_sender(&packet);
             judge(&packet, if of_sender { &mut self.up } else { &mut self.down }, of_sender)?;
             self.to_server.push_back(frame.to_vec());
@@ -266,8 +300,8 @@ impl World {
     fn written_by_server(&mut self, mut out: &[u8]) -> Result<(), String> {
         while !out.is_empty() {
             let (packet, frame, rest) = packet(out, self.case.version, Role::Client);
-            if self.case.store {
-                self.disk.check(&packet)?;
+            if self.case.store == Some(Side::Server) {
+                check_stored(&self.disk, &packet)?;
             }
             let of_sender = wire::is_of_sender(&packet);
             judge(&packet, if of_sender { &mut self.down } else { &mut self.up }, of_sender)?;
@@ -344,12 +378,62 @@ impl World {
                 self.at_server.clear();
                 self.up.receiver_lost();
             }
+            Fault::Crash => self.crash(),
             Fault::ClientLost => {
                 self.client = client(self.case, CleanStart::First);
                 self.at_client.clear();
                 self.up.sender_lost();
             }
         }
+    }
+
+    /// The server's application takes a message. Of every second one of QoS 2 the driver stores nothing itself.
+    fn take_at_server(&mut self, receipt: Receipt, message: usize) {
+        self.write_effects();
+        let stores = self.case.up[message] == QoS::AtLeastOnce || message.is_multiple_of(2);
+        let wait = if stores { self.server.reserve_store_seq() } else { None };
+        if let Some(seq) = wait {
+            self.disk.taken(seq, message);
+        }
+        self.server.acknowledge(receipt, ReasonCode::Success, wait);
+        self.write_effects();
+        self.disk.taken_with_effect(message);
+    }
+
+    /// Hands all effects to the disk.
+    fn write_effects(&mut self) {
+        if self.case.store.is_none() {
+            return;
+        }
+        let Self { case, client, server, disk, .. } = self;
+        let mut next = || match case.store {
+            Some(Side::Client) => client.poll_store(),
+            _ => server.poll_store(),
+        };
+        while let Some(effect) = next() {
+            disk.effect(effect);
+        }
+    }
+
+    /// The side with a store goes on with what the store has. Nobody is connected.
+    fn crash(&mut self) {
+        let (stored, messages) = self.disk.crash();
+        let (sends, receives) = match self.case.store {
+            Some(Side::Client) => {
+                let config = client_config(self.case, CleanStart::Never);
+                self.client = ClientSession::restore(self.case.version, config, &stored, messages);
+                self.at_client.clear();
+                (&mut self.up, &mut self.down)
+            }
+            _ => {
+                let config = server_config(self.case);
+                self.server = ServerSession::restore(NOW, &config, stored, Duration::ZERO, messages);
+                self.at_server.clear();
+                (&mut self.down, &mut self.up)
+            }
+        };
+        sends.sender_crashed(exchanges(&self.disk), |message| self.disk.needs(message));
+        receives.receiver_crashed(&self.disk.durable);
     }
 
     /// Nothing more can happen: everything has arrived, and both sides are at rest.
@@ -363,6 +447,9 @@ impl World {
         if at_client + at_server + client.held_bytes() > 0 || !client.is_connected() {
             return Err("the sessions are not at rest".into());
         }
+        if !self.disk.is_at_rest() {
+            return Err(format!("the store still has {:?}", self.disk));
+        }
         Ok(())
     }
 
@@ -370,10 +457,33 @@ impl World {
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         format!("{:?}{:?}", self.client, self.server).hash(&mut hasher);
+        format!("{:?}", self.disk).hash(&mut hasher);
         (&self.to_client, &self.to_server, &self.at_client, &self.at_server).hash(&mut hasher);
-        (&self.up, &self.down, &self.disk, self.connected, self.half_open, self.faults).hash(&mut hasher);
+        (&self.up, &self.down, self.connected, self.half_open, self.faults).hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// Exchanges of QoS 2 that are not over, with their messages, and whether PUBREC has come.
+fn exchanges(disk: &Disk) -> Vec<(PacketId, usize, bool)> {
+    let sent = disk.session.sent.iter().map(|(id, _)| (*id, false));
+    let taken = disk.session.taken.iter().map(|id| (*id, true));
+    sent.chain(taken).map(|(id, taken)| (id, disk.numbers[&id], taken)).collect()
+}
+
+/// A side writes `packet`: what it says is on its disk.
+fn check_stored(disk: &Disk, packet: &PacketRef<'_>) -> Result<(), String> {
+    let StoredSession { received, sent, taken, .. } = &disk.session;
+    let is_stored = match packet {
+        PacketRef::PubRec(ack) => received.contains(&ack.id),
+        PacketRef::PubComp(ack) => !received.contains(&ack.id),
+        PacketRef::PubRel(ack) => taken.contains(&ack.id),
+        PacketRef::Publish(publish) if publish.delivery.qos() == QoS::ExactlyOnce => {
+            sent.iter().any(|(id, _)| Some(*id) == publish.delivery.id())
+        }
+        _ => true,
+    };
+    if is_stored { Ok(()) } else { Err(format!("{packet:?} although the store has only {disk:?}")) }
 }
 
 fn message(number: usize) -> Arc<Message> {

@@ -329,5 +329,5 @@ fn a_will_expires_for_the_receiver_from_its_publication_and_keeps_all_it_said() 
     let mut server = with_will("will", 10, 100);
     let armed = server.connect.will.clone().unwrap();
     let events = lose_and_wait(&mut server, 10);
-    assert_eq!(events, [ServerEvent::Will(Box::new(armed))]);
+    assert_eq!(events, [ServerEvent::Will(std::sync::Arc::new(armed))]);
 }

@@ -16,6 +16,7 @@ mod questions;
 mod reading;
 mod reference;
 mod requests;
+mod restore;
 mod resume;
 mod store;
 

@@ -1,7 +1,7 @@
 //! What may be done to a client and a server, in any order, and what two bytes say to do.
 
-use mqtt_codec::{Packet, QoS, ReasonCode, Version};
-use mqtt_session::{CleanStart, ClientConfig, ClientSession, CloseReason, QueueLimits, ServerConfig};
+use mqtt_codec::{Packet, QoS, Version};
+use mqtt_session::{CleanStart, ClientConfig, CloseReason, QueueLimits, ServerConfig};
 
 use super::common::{
     Got, Pair, Side, VERSIONS, client_config, id, message, nonzero, server_config, subscription,
@@ -38,6 +38,8 @@ pub(crate) enum Op {
     LoseServer,
     /// The client begins without the session, and says so.
     LoseClient,
+    /// This side crashes and begins with what its store has.
+    Crash(Side),
 }
 
 impl Op {
@@ -60,7 +62,9 @@ impl Op {
             27 => Self::Sleep(1 + u32::from(argument) % 30),
             28 => Self::Subscribe,
             29 => Self::Store(argument & 1 == 0),
+            30 if number % 2 == 0 => Self::Crash(side),
             30 => Self::LoseServer,
+            31 if number % 2 == 0 => Self::Crash(side),
             _ => Self::LoseClient,
         }
     }
@@ -71,7 +75,9 @@ impl Op {
 pub(crate) struct Setup {
     pub(crate) version: Version,
     /// Whether the server's session has a store.
-    pub(crate) store: bool,
+    pub(crate) server_store: bool,
+    /// Whether the client's session has one.
+    pub(crate) client_store: bool,
     pub(crate) aliases: bool,
     /// Whether a side may forget. Not in 3.1, whose client is not told.
     pub(crate) losses: bool,
@@ -81,7 +87,8 @@ impl Setup {
     pub(crate) fn of(byte: u8) -> Self {
         let version = VERSIONS[usize::from(byte >> 3) % 3];
         let losses = byte & 4 != 0 && version != Version::V3_1;
-        Self { version, store: byte & 1 != 0, aliases: byte & 2 != 0, losses }
+        let (server_store, client_store) = (byte & 1 != 0, byte & 0x20 == 0);
+        Self { version, server_store, client_store, aliases: byte & 2 != 0, losses }
     }
 
     fn queue() -> QueueLimits {
@@ -94,6 +101,7 @@ impl Setup {
             outgoing_topic_aliases: if self.aliases { 2 } else { 0 },
             queue: Self::queue(),
             clean_start,
+            store: self.client_store,
             ..client_config()
         }
     }
@@ -103,7 +111,7 @@ impl Setup {
             receive_maximum: nonzero(2),
             outgoing_topic_aliases: if self.aliases { 2 } else { 0 },
             queue: Self::queue(),
-            store: self.store,
+            store: self.server_store,
             ..server_config()
         }
     }
@@ -126,6 +134,7 @@ impl Run {
     pub(crate) fn new(setup: Setup) -> Self {
         let mut pair = Pair::with(setup.version, setup.client(CleanStart::Never), setup.server());
         pair.connect.keep_alive = 20;
+        pair.keep_server_disk();
         pair.reconnect();
         Self {
             setup,
@@ -154,6 +163,7 @@ impl Run {
             Op::CutAfter(side, bytes) => pair.drop_bytes_after(side, bytes),
             Op::Cut => pair.cut(),
             Op::Reconnect => pair.open(),
+            Op::Crash(side) => self.crash(side),
             Op::Hold(Side::Client) => pair.client_takes = false,
             Op::Hold(Side::Server) => pair.server_takes = false,
             Op::Take(side, back) => self.take(side, back, 1),
@@ -174,16 +184,39 @@ impl Run {
                 self.begin_again();
             }
             Op::LoseClient => {
-                pair.cut();
+                pair.lose_client(self.setup.client(CleanStart::First));
                 self.look();
-                self.pair.client =
-                    ClientSession::new(self.setup.version, self.setup.client(CleanStart::First));
                 self.known.0 = self.pair.at_client.len();
                 self.up.sender_lost();
                 self.begin_again();
             }
         }
         self.look();
+    }
+
+    /// A side begins with what its store has, if it has one.
+    fn crash(&mut self, side: Side) {
+        let Self { setup, pair, up, down, known, .. } = self;
+        let (stores, sent, received) = match side {
+            Side::Client => (setup.client_store, up, down),
+            Side::Server => (setup.server_store, down, up),
+        };
+        if !stores {
+            return;
+        }
+        pair.crash(side);
+        let disk = match side {
+            Side::Client => {
+                known.0 = pair.at_client.len();
+                pair.client_disk.as_ref().unwrap()
+            }
+            Side::Server => {
+                known.1 = pair.at_server.len();
+                pair.server_disk.as_ref().unwrap()
+            }
+        };
+        sent.sender_crashed(|message| disk.needs(message));
+        received.receiver_crashed(|message| disk.durable.contains(&message));
     }
 
     /// A connection after a loss. Were its CONNACK lost as well, the next would tell the client that there is a session,
@@ -224,12 +257,11 @@ impl Run {
             Side::Client => (&self.pair.at_client, self.known.0),
             Side::Server => (&self.pair.at_server, self.known.1),
         };
-        let receipts: Vec<_> =
-            got[known..].iter().rev().skip(back).take(count).filter_map(|got| got.receipt).collect();
-        for receipt in receipts.into_iter().rev() {
+        let chosen: Vec<Got> = got[known..].iter().rev().skip(back).take(count).cloned().collect();
+        for got in chosen.iter().rev() {
             match side {
-                Side::Client => self.pair.client.acknowledge(receipt, ReasonCode::Success),
-                Side::Server => self.pair.server.acknowledge(receipt, ReasonCode::Success, None),
+                Side::Client => self.pair.take_at_client(got),
+                Side::Server => self.pair.take_at_server(got),
             }
         }
     }
@@ -274,7 +306,8 @@ impl Run {
         self.pair.stores = true;
         self.pair.reconnect();
         self.look();
-        assert!(self.pair.is_at_rest(), "{:?} {:?}", self.pair.client, self.pair.server);
+        let Pair { client, server, client_disk, server_disk, .. } = &self.pair;
+        assert!(self.pair.is_at_rest(), "{client:?}\n{server:?}\n{client_disk:?}\n{server_disk:?}");
         self.up.settled(self.pair.now);
         self.down.settled(self.pair.now);
         assert!(self.setup.losses || self.pair.server_events.is_empty(), "{:?}", self.pair.server_events);

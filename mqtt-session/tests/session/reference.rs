@@ -132,6 +132,26 @@ impl Reference {
         self.messages.iter_mut().filter(|sent| !sent.ended).for_each(|sent| sent.again += 1);
     }
 
+    /// The sender has crashed, and its store `needs` what is not over: messages of QoS 1 may come as if for the first
+    /// time. Of those that it does not need it tells nothing more.
+    pub(crate) fn sender_crashed(&mut self, needs: impl Fn(usize) -> bool) {
+        self.tickets.retain(|_, number| needs(*number));
+        for (number, sent) in self.messages.iter_mut().enumerate() {
+            if needs(number) {
+                sent.ended = false;
+                sent.again += usize::from(sent.qos == QoS::AtLeastOnce);
+            }
+            sent.lost |= sent.qos == QoS::AtMostOnce;
+        }
+    }
+
+    /// The receiver has crashed: what its application does not have for good comes again.
+    pub(crate) fn receiver_crashed(&mut self, has: impl Fn(usize) -> bool) {
+        for (number, sent) in self.messages.iter_mut().enumerate() {
+            sent.again += usize::from(sent.delivered > 0 && !has(number));
+        }
+    }
+
     /// All is at rest: QoS 1 and 2 have come, and their sender knows.
     pub(crate) fn settled(&self, now: Time) {
         for (number, sent) in self.messages.iter().enumerate().filter(|(_, sent)| sent.qos != QoS::AtMostOnce)

@@ -1,7 +1,7 @@
 //! What must be stored before something is said.
 
 use mqtt_codec::{Ack, Packet, QoS, ReasonCode, Version};
-use mqtt_session::{Matched, Outbound, ServerConfig, StoreEffect, StoreOp, StoreSeq};
+use mqtt_session::{Matched, Outbound, ServerConfig, StoreEffect, StoreOp, StoreSeq, Ticket};
 
 use crate::common::{
     Meaning, Pair, ServerAlone, VERSIONS, client_config, id, message, resuming, server_config,
@@ -23,6 +23,11 @@ fn effects(server: &mut ServerAlone) -> Vec<StoreEffect> {
 
 fn ops(server: &mut ServerAlone) -> Vec<StoreOp> {
     effects(server).into_iter().map(|effect| effect.op).collect()
+}
+
+const fn sent(id: u16) -> StoreOp {
+    let Some(id) = mqtt_codec::PacketId::new(id) else { panic!("no identifier") };
+    StoreOp::Sent { id, message: Ticket(0) }
 }
 
 fn store_all(server: &mut ServerAlone) {
@@ -77,7 +82,7 @@ fn a_session_that_is_not_kept_waits_for_nothing_but_the_end_of_one_that_was() {
     server.connect.properties.session_expiry = None;
     server.attach();
     assert!(server.fetch().is_empty());
-    let expected = StoreOp::Attached { session_present: false, expiry: 0 };
+    let expected = StoreOp::Attached { session_present: false, expiry: 0, will: None };
     assert_eq!(ops(&mut server), [expected], "effects of the discarded session are gone");
 }
 
@@ -114,6 +119,22 @@ fn a_repeated_publish_is_not_answered_before_the_first_is_stored_not_even_after_
 }
 
 #[test]
+fn a_repeated_pubrel_is_not_answered_before_the_first_is_stored() {
+    for version in VERSIONS {
+        let mut server = server(version);
+        server.ask(&qos2("m", 1, false));
+        store_all(&mut server);
+        assert_eq!(server.fetch_names(), ["PubRec 1"]);
+        let release = Packet::PubRel(Ack::new(id(1)));
+        assert!(server.ask(&release).is_empty());
+        assert!(server.ask(&release).is_empty(), "a crash now would remember the identifier for ever");
+        store_all(&mut server);
+        let repeated = if version.is_v5() { "PubComp 1 0x92" } else { "PubComp 1" };
+        assert_eq!(server.fetch_names(), ["PubComp 1", repeated]);
+    }
+}
+
+#[test]
 fn an_answer_with_nothing_to_store_waits_behind_one_that_has() {
     let mut server = server(Version::V5);
     let Some(Meaning::Message(first)) = server.give(&qos1("a", 1, false)) else { panic!() };
@@ -146,7 +167,7 @@ fn the_first_publish_of_qos_2_and_every_pubrel_wait_and_qos_1_does_not() {
         server.give(&Packet::PubAck(Ack::new(id(1))));
         assert!(deliver(&mut server, "2", QoS::ExactlyOnce).is_empty());
         assert!(server.fetch().is_empty());
-        assert_eq!(ops(&mut server), [StoreOp::Sent(id(2))]);
+        assert_eq!(ops(&mut server), [sent(2)]);
         assert!(deliver(&mut server, "behind", QoS::AtMostOnce).is_empty(), "order is kept");
         server.session.handle_stored(StoreSeq(2));
         assert_eq!(server.fetch_names(), ["Publish 2 2", "Publish 0 behind"]);
@@ -172,19 +193,19 @@ fn a_pubrel_that_is_held_is_held_on_the_next_connection_too() {
     server.attach();
     let attached = effects(&mut server);
     assert!(server.fetch().is_empty());
-    assert!(taken[0].seq < attached[0].seq);
-    server.session.handle_stored(attached[0].seq);
+    let last = attached.last().unwrap().seq;
+    assert!(taken[0].seq < last);
+    server.session.handle_stored(last);
     assert_eq!(server.fetch_names(), ["ConnAck", "PubRel 1"]);
 }
 
 #[test]
-fn a_refusal_tells_the_store_to_forget() {
+fn a_refused_message_leaves_nothing_in_the_store() {
     let mut server = server(Version::V5);
     let Some(Meaning::Message(got)) = server.give(&qos2("m", 1, false)) else { panic!() };
     server.session.acknowledge(got.receipt.unwrap(), ReasonCode::QuotaExceeded, None);
-    store_all(&mut server);
     assert_eq!(server.fetch_names(), ["PubRec 1 0x97"]);
-    assert_eq!(ops(&mut server), [StoreOp::Released(id(1))]);
+    assert_eq!(ops(&mut server), []);
     deliver(&mut server, "m", QoS::ExactlyOnce);
     server.fetch();
     store_all(&mut server);
@@ -224,7 +245,7 @@ fn a_pair_with_a_store_delivers_all_the_same() {
         let count = |wanted: fn(&StoreOp) -> bool| pair.effects.iter().filter(|e| wanted(&e.op)).count();
         assert_eq!(count(|op| matches!(op, StoreOp::Received(_))), 1);
         assert_eq!(count(|op| matches!(op, StoreOp::Released(_))), 1);
-        assert_eq!(count(|op| matches!(op, StoreOp::Sent(_))), 1);
+        assert_eq!(count(|op| matches!(op, StoreOp::Sent { .. })), 1);
         assert_eq!(count(|op| matches!(op, StoreOp::Completed(_))), 1);
     }
 }
@@ -251,4 +272,48 @@ fn the_store_may_answer_late_without_any_loss() {
         }
         assert_eq!((pair.at_client.len(), pair.at_server.len()), (3, 3));
     }
+}
+
+#[test]
+fn what_a_client_without_a_kept_session_publishes_waits_for_the_broker_s_own_record() {
+    let config = ServerConfig { store: true, ..server_config() };
+    let mut connect = resuming(Version::V5);
+    connect.properties.session_expiry = None;
+    let mut server = ServerAlone::attached(connect, config);
+    assert_eq!(server.fetch_names(), ["ConnAck"]);
+    for (number, publish) in [qos1("a", 1, false), qos2("b", 2, false)].iter().enumerate() {
+        let Some(Meaning::Message(got)) = server.give(publish) else { panic!() };
+        let seq = server.session.reserve_store_seq();
+        server.session.acknowledge(got.receipt.unwrap(), ReasonCode::Success, seq);
+        assert!(server.fetch().is_empty());
+        assert!(ops(&mut server).is_empty(), "nothing of the session itself");
+        server.session.handle_stored(seq.unwrap());
+        assert_eq!(server.fetch_names(), [["PubAck 1"], ["PubRec 2"]][number]);
+    }
+}
+
+#[test]
+fn the_identifier_of_a_message_that_the_broker_stores_has_its_number() {
+    let mut server = server(Version::V5);
+    let Some(Meaning::Message(got)) = server.give(&qos2("m", 1, false)) else { panic!() };
+    let seq = server.session.reserve_store_seq().unwrap();
+    server.session.acknowledge(got.receipt.unwrap(), ReasonCode::Success, Some(seq));
+    assert_eq!(effects(&mut server), [StoreEffect { seq, op: StoreOp::Received(id(1)) }]);
+    server.session.handle_stored(seq);
+    assert_eq!(server.fetch_names(), ["PubRec 1"]);
+}
+
+#[test]
+fn an_identifier_that_comes_after_other_effects_has_a_number_of_its_own() {
+    let mut server = server(Version::V5);
+    let Some(Meaning::Message(got)) = server.give(&qos2("m", 1, false)) else { panic!() };
+    let seq = server.session.reserve_store_seq().unwrap();
+    let other = server.session.reserve_store_seq().unwrap();
+    server.session.acknowledge(got.receipt.unwrap(), ReasonCode::Success, Some(seq));
+    let received = effects(&mut server);
+    assert!(received[0].seq > other);
+    server.session.handle_stored(other);
+    assert!(server.fetch().is_empty());
+    server.session.handle_stored(received[0].seq);
+    assert_eq!(server.fetch_names(), ["PubRec 1"]);
 }

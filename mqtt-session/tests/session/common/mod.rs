@@ -1,6 +1,7 @@
 //! Two sessions and the bytes between them; one session and the packets of a peer who may do anything.
 
 mod alone;
+mod disk;
 mod pair;
 mod pipe;
 
@@ -47,6 +48,17 @@ impl Got {
             receipt,
         }
     }
+}
+
+impl Got {
+    /// The number that its payload is, if it is one.
+    pub(crate) fn number(&self) -> usize {
+        number(self.payload.as_bytes())
+    }
+}
+
+fn number(payload: &[u8]) -> usize {
+    std::str::from_utf8(payload).ok().and_then(|payload| payload.parse().ok()).unwrap_or(usize::MAX)
 }
 
 pub(crate) fn payloads(messages: &[Got]) -> Vec<&str> {

@@ -1,15 +1,17 @@
 //! A client's and a server's session, and the bytes between them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mqtt_codec::{Connect, Decoder, Message, Packet, PacketRef, QoS, ReasonCode, Seconds, Version};
 use mqtt_session::{
     CleanStart, ClientConfig, ClientEvent, ClientSession, CloseReason, Delivered, Matched, Outbound,
-    Received, ServerConfig, ServerEvent, ServerSession, StoreEffect, Ticket, Time,
+    Received, ServerConfig, ServerEvent, ServerSession, StoreEffect, StoredMessage, Ticket, Time,
 };
 
+use super::disk::Disk;
 use super::pipe::Pipe;
-use super::{Got, client_config, message, resuming, server_config};
+use super::{Got, client_config, message, number, resuming, server_config};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -39,6 +41,10 @@ pub(crate) struct Pair {
     /// Effects of the server's session; stored at once unless told otherwise.
     pub(crate) effects: Vec<StoreEffect>,
     pub(crate) stores: bool,
+    /// What stores have of the client's and the server's session, where they are looked at.
+    pub(crate) client_disk: Option<Disk>,
+    pub(crate) server_disk: Option<Disk>,
+    last_ticket: u64,
     /// Why each side gave the last connection up.
     pub(crate) client_closed: Option<CloseReason>,
     pub(crate) server_closed: Option<CloseReason>,
@@ -71,6 +77,9 @@ impl Pair {
             server_takes: true,
             effects: Vec::new(),
             stores: true,
+            client_disk: client_config.store.then(|| Disk::new(false)),
+            server_disk: None,
+            last_ticket: 0,
             client_closed: None,
             server_closed: None,
             connected: false,
@@ -83,6 +92,11 @@ impl Pair {
         pair.reconnect();
         pair.trace.clear();
         pair
+    }
+
+    /// The server's store is looked at, if it has one.
+    pub(crate) fn keep_server_disk(&mut self) {
+        self.server_disk = self.server_config.store.then(|| Disk::new(true));
     }
 
     /// The transport comes up; nothing is said yet.
@@ -116,6 +130,34 @@ impl Pair {
     pub(crate) fn lose_server(&mut self) {
         self.cut();
         self.server = ServerSession::new(&self.server_config);
+        self.keep_server_disk();
+    }
+
+    /// The client forgets the session, as if its program began anew without a store.
+    pub(crate) fn lose_client(&mut self, config: ClientConfig) {
+        self.cut();
+        self.client_config = config;
+        self.client = ClientSession::new(self.version, config);
+        self.client_disk = self.client_disk.take().map(|_| Disk::new(false));
+    }
+
+    /// One side is gone, with all that is not stored, and begins with what its store has.
+    pub(crate) fn crash(&mut self, side: Side) {
+        let stores = core::mem::replace(&mut self.stores, false);
+        self.cut();
+        self.stores = stores;
+        match side {
+            Side::Client => {
+                let (stored, messages) = self.client_disk.as_mut().unwrap().crash();
+                self.client = ClientSession::restore(self.version, self.client_config, &stored, messages);
+            }
+            Side::Server => {
+                let (stored, messages) = self.server_disk.as_mut().unwrap().crash();
+                let config = &self.server_config;
+                self.server = ServerSession::restore(self.now, config, stored, Duration::ZERO, messages);
+            }
+        }
+        self.store();
     }
 
     /// The connection breaks after so many more bytes towards `to`.
@@ -143,7 +185,7 @@ impl Pair {
         self.server.poll_transmit(self.now, &mut self.to_client);
         moved |= self.to_client.carry();
         while self.client.close_reason().is_none() && self.read_at_client() {}
-        self.take_events();
+        moved |= self.take_events();
         let closed = self.client.close_reason().is_some() || self.server.close_reason().is_some();
         let broken = self.to_client.is_broken() || self.to_server.is_broken();
         if broken || (closed && !moved) {
@@ -196,12 +238,14 @@ impl Pair {
             _ => {}
         }
         if let Some(got) = got {
-            if let (Some(receipt), true) = (got.receipt, self.server_takes) {
-                self.server.acknowledge(receipt, ReasonCode::Success, None);
+            if self.server_takes {
+                self.take_at_server(&got);
             }
             self.at_server.push(got);
         }
-        self.store();
+        if read.is_some() {
+            self.store();
+        }
         read.is_some()
     }
 
@@ -218,28 +262,85 @@ impl Pair {
             Err(error) => client.handle_malformed(error),
         });
         if let Some(got) = got {
-            if let (Some(receipt), true) = (got.receipt, self.client_takes) {
-                self.client.acknowledge(receipt, ReasonCode::Success);
+            if self.client_takes {
+                self.take_at_client(&got);
             }
             self.at_client.push(got);
         }
         read.is_some()
     }
 
-    /// Fetches effects, and stores them if this pair does.
-    pub(crate) fn store(&mut self) {
-        while let Some(effect) = self.server.poll_store() {
-            self.effects.push(effect);
+    /// The server's application takes a message. Of every second one its driver stores something itself.
+    pub(crate) fn take_at_server(&mut self, got: &Got) {
+        let Some(receipt) = got.receipt else { return };
+        self.write_effects();
+        let mut wait = None;
+        if let Some(disk) = &mut self.server_disk
+            && (got.qos == QoS::AtLeastOnce || got.number().is_multiple_of(2))
+        {
+            wait = self.server.reserve_store_seq();
+            disk.taken(wait.unwrap(), got.number());
         }
-        if let (Some(effect), true) = (self.effects.last(), self.stores) {
-            self.server.handle_stored(effect.seq);
+        self.server.acknowledge(receipt, ReasonCode::Success, wait);
+        self.write_effects();
+        if let Some(disk) = &mut self.server_disk {
+            disk.taken_with_effect(got.number());
         }
     }
 
-    fn take_events(&mut self) {
-        self.store();
+    pub(crate) fn take_at_client(&mut self, got: &Got) {
+        let Some(receipt) = got.receipt else { return };
+        self.write_effects();
+        self.client.acknowledge(receipt, ReasonCode::Success);
+        self.write_effects();
+        if let Some(disk) = &mut self.client_disk {
+            match got.qos {
+                QoS::ExactlyOnce => disk.taken_with_effect(got.number()),
+                _ => _ = disk.durable.insert(got.number()),
+            }
+        }
+    }
+
+    fn write_effects(&mut self) {
+        while let Some(effect) = self.server.poll_store() {
+            if let Some(disk) = &mut self.server_disk {
+                disk.effect(effect.clone());
+            }
+            self.effects.push(effect);
+        }
+        while let Some(effect) = self.client.poll_store() {
+            if let Some(disk) = &mut self.client_disk {
+                disk.effect(effect);
+            }
+        }
+    }
+
+    /// Fetches effects, and stores them if this pair does; whether a disk has more than before.
+    pub(crate) fn store(&mut self) -> bool {
+        self.write_effects();
+        if !self.stores {
+            return false;
+        }
+        let mut moved = false;
+        while let Some(seq) = self.client_disk.as_mut().and_then(Disk::store) {
+            self.client.handle_stored(seq);
+            moved = true;
+        }
+        while let Some(seq) = self.server_disk.as_mut().and_then(Disk::store) {
+            self.server.handle_stored(seq);
+            moved = true;
+        }
+        if let (Some(effect), None) = (self.effects.last(), &self.server_disk) {
+            self.server.handle_stored(effect.seq);
+        }
+        moved
+    }
+
+    fn take_events(&mut self) -> bool {
+        let moved = self.store();
         self.events.extend(std::iter::from_fn(|| self.client.poll_event()));
         self.server_events.extend(std::iter::from_fn(|| self.server.poll_event()));
+        moved
     }
 
     /// Time passes up to `until`; each side is woken when it wants to be.
@@ -266,11 +367,21 @@ impl Pair {
     }
 
     pub(crate) fn publish(&mut self, payload: &str, qos: QoS) -> Ticket {
-        self.client.publish(self.now, message(payload), qos, false, None).unwrap()
+        self.publish_with(payload, qos, None)
     }
 
     pub(crate) fn publish_expiring(&mut self, payload: &str, qos: QoS, seconds: u32) -> Ticket {
-        self.client.publish(self.now, message(payload), qos, false, Some(Seconds(seconds))).unwrap()
+        self.publish_with(payload, qos, Some(Seconds(seconds)))
+    }
+
+    fn publish_with(&mut self, payload: &str, qos: QoS, expiry: Option<Seconds>) -> Ticket {
+        let message = message(payload);
+        let ticket = self.client.publish(self.now, Arc::clone(&message), qos, false, expiry).unwrap();
+        if let (Some(disk), true) = (&mut self.client_disk, qos != QoS::AtMostOnce) {
+            let expires = expiry.map(|seconds| self.now.after_secs(seconds.0));
+            disk.message(number(&message.payload), stored(ticket, &message, qos, expires));
+        }
+        ticket
     }
 
     /// The server delivers a message to the client.
@@ -291,8 +402,18 @@ impl Pair {
         let mut scratch = Vec::new();
         let mut outbound = Outbound::kept(message, qos, false, expires, &mut scratch);
         let matched = Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
+        if let (Some(disk), true) = (&mut self.server_disk, qos != QoS::AtMostOnce) {
+            self.last_ticket += 1;
+            outbound.ticket = Ticket(self.last_ticket);
+            disk.message(number(&message.payload), stored(outbound.ticket, message, qos, expires));
+        }
         let out = self.connected.then_some(&mut self.to_client);
-        self.server.deliver(self.now, &mut outbound, &matched, out)
+        let ticket = outbound.ticket;
+        let delivered = self.server.deliver(self.now, &mut outbound, &matched, out);
+        if let (Delivered::Dropped(_), Some(disk)) = (delivered, &mut self.server_disk) {
+            disk.forget(ticket);
+        }
+        delivered
     }
 
     /// What one side sent and the other read, as words.
@@ -300,8 +421,12 @@ impl Pair {
         self.trace.iter().filter(|(from, _)| *from == side).map(|(_, packet)| super::name(packet)).collect()
     }
 
-    /// Nothing is left to do on either side.
+    /// Nothing is left to do on either side, and no store has anything.
     pub(crate) fn is_at_rest(&self) -> bool {
+        let mut disks = [&self.client_disk, &self.server_disk].into_iter().flatten();
+        if !disks.all(Disk::is_at_rest) {
+            return false;
+        }
         let (client, server) = (&self.client, &self.server);
         client.queued() + client.in_flight() + client.unreleased() + client.pending_requests() == 0
             && server.queued() + server.in_flight() + server.unreleased() + server.held_bytes() == 0
@@ -311,6 +436,10 @@ impl Pair {
     pub(crate) fn is_connected(&self) -> bool {
         self.connected
     }
+}
+
+fn stored(ticket: Ticket, message: &Arc<Message>, qos: QoS, expires: Option<Time>) -> StoredMessage {
+    StoredMessage { expires, ..StoredMessage::new(ticket, Arc::clone(message), qos) }
 }
 
 /// A configuration of a client that starts clean on each connection.
