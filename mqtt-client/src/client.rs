@@ -7,11 +7,11 @@ use bytes::Bytes;
 use mqtt_codec::{Topic, TopicFilter};
 use mqtt_session::QueueLimits;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 
-use crate::command::{Command, Inbox, Left, PublishCommand};
+use crate::command::{Command, Inbox, PublishCommand};
 use crate::connection::{Connection, Dial};
 use crate::core::Core;
+use crate::disconnect::Disconnect;
 use crate::error::{ConnectionError, PublishError, ReauthenticationError, SubscribeError};
 use crate::options::ConnectOptions;
 use crate::publish::Publish;
@@ -190,17 +190,10 @@ impl Client {
     }
 
     /// Ends the client: nothing new is taken, what was published is finished, then comes DISCONNECT, which takes the
-    /// Will back. What is not finished within `deadline` is given up and reported.
-    ///
-    /// Cancel safety: once begun it goes on, with or without somebody to report to.
-    ///
-    /// # Errors
-    /// [`Closed`] if the client had ended before.
-    pub async fn disconnect(&self, deadline: Duration) -> Result<Left, Closed> {
-        let (answer, left) = oneshot::channel();
-        let command = Command::Disconnect { deadline: Instant::now() + deadline, answer };
-        self.inner.commands.send(command).await.map_err(|_| Closed)?;
-        left.await.map_err(|_| Closed)
+    /// Will back. What is not finished within `deadline` is given up and reported. Set what 5.0 can say besides, then
+    /// await it.
+    pub const fn disconnect(&self, deadline: Duration) -> Disconnect<'_> {
+        Disconnect::new(self, deadline)
     }
 
     /// How the connection stands now.
@@ -228,8 +221,3 @@ impl Client {
         result.await.map_err(|_| SubscribeError::Closed)?
     }
 }
-
-/// The client has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the client has ended")]
-pub struct Closed;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{Message, QoS, ReasonCode, Seconds, Subscription, Text, TopicFilter};
+use mqtt_codec::{Disconnect, Message, QoS, ReasonCode, Seconds, Subscription, Text, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::error::{ReauthenticationError, SubscribeError};
+use crate::error::{DisconnectError, ReauthenticationError, SubscribeError};
 use crate::progress::Reporter;
 use crate::stream::{Buffer, StreamKey};
 
@@ -44,11 +44,13 @@ pub(crate) enum Command {
     },
     Disconnect {
         deadline: Instant,
-        answer: oneshot::Sender<Left>,
+        disconnect: Box<Disconnect>,
+        answer: DisconnectAnswer,
     },
 }
 
 pub(crate) type SubscribeAnswer = oneshot::Sender<Result<(StreamKey, Vec<ReasonCode>), SubscribeError>>;
+pub(crate) type DisconnectAnswer = oneshot::Sender<Result<Left, DisconnectError>>;
 pub(crate) type ReauthenticateAnswer = oneshot::Sender<Result<(), ReauthenticationError>>;
 pub(crate) type UnsubscribeAnswer = oneshot::Sender<Result<Vec<ReasonCode>, SubscribeError>>;
 

@@ -148,7 +148,7 @@
 //! | [`Subscription::unsubscribe`] | the stream ends as if dropped |
 //! | [`Unsubscribe`] (awaited) | the request is sent or not |
 //! | [`Client::reauthenticate`] | once begun it goes on |
-//! | [`Client::disconnect`] | once begun it goes on |
+//! | [`Disconnect`] (awaited) | once begun it goes on |
 //!
 //! # Where to read next
 //!
@@ -164,6 +164,7 @@ mod command;
 mod connection;
 mod core;
 mod credentials;
+mod disconnect;
 mod error;
 mod message;
 mod options;
@@ -181,13 +182,14 @@ pub use address::{AddressError, Transport};
 pub use authentication::Authentication;
 #[cfg(feature = "scram")]
 pub use authentication::scram::{Scram, ScramError};
-pub use client::{Client, Closed, connect};
+pub use client::{Client, connect};
 pub use command::Left;
 pub use connection::{Connection, Dial};
 pub use credentials::Credentials;
+pub use disconnect::Disconnect;
 pub use error::{
-    AuthenticationError, ConnectionError, OptionProblem, ProxyError, PublishError, ReauthenticationError,
-    Speaks, Step, SubscribeError, TcpFailure, UpgradeError,
+    AuthenticationError, ConnectionError, DisconnectError, OptionProblem, ProxyError, PublishError,
+    ReauthenticationError, Speaks, Step, SubscribeError, TcpFailure, UpgradeError,
 };
 pub use message::Message;
 pub use options::ConnectOptions;

@@ -234,7 +234,7 @@ async fn disconnect_finishes_what_was_published_and_then_says_goodbye() {
         assert_eq!(within(delivery).await, Ok(ReasonCode::Success));
         assert_eq!(within(driver).await.unwrap(), Ok(()));
         assert_eq!(client.publish("a", "").await, Err(PublishError::Closed));
-        assert_eq!(client.disconnect(Duration::ZERO).await, Err(mqtt_client::Closed));
+        assert_eq!(client.disconnect(Duration::ZERO).await, Err(mqtt_client::DisconnectError::Closed));
     }
 }
 

@@ -4,11 +4,12 @@ mod common;
 
 use std::future::IntoFuture;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use common::script::{Peer, server};
 use common::{options, start, within};
-use mqtt_client::{ReasonCode, SubscribeError, Text, Version};
-use mqtt_codec::{ConnAck, Packet, SubAck, UnsubAck};
+use mqtt_client::{DisconnectError, ReasonCode, Seconds, SubscribeError, Text, Version};
+use mqtt_codec::{ConnAck, Disconnect, Packet, SubAck, UnsubAck};
 
 fn properties() -> [(Text, Text); 1] {
     [("key".try_into().unwrap(), "value".try_into().unwrap())]
@@ -70,4 +71,54 @@ async fn requests_with_user_properties_that_cannot_be_sent_are_refused() {
         assert!(matches!(invalid, Err(SubscribeError::Text(_))), "{invalid:?}");
         assert!(peer.is_quiet().await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnect_says_what_the_application_wants_to_say() {
+    let (pipes, mut server) = server(Version::V5, 4_096);
+    let options = options(Version::V5, "me").session_expiry(Duration::from_secs(60));
+    let (client, driver) = start(options, pipes);
+    let mut peer = server.connected(false).await;
+    let disconnecting = client
+        .disconnect(Duration::from_secs(5))
+        .with_will()
+        .session_expiry(Duration::from_millis(1_500))
+        .reason_string("lunch")
+        .user_property("key", "value")
+        .into_future();
+    let (left, said) = within(async { tokio::join!(disconnecting, peer.receive()) }).await;
+    assert!(left.unwrap().is_empty());
+    let expected = Disconnect {
+        session_expiry: Some(Seconds(2)),
+        reason_string: Some("lunch".try_into().unwrap()),
+        user_properties: properties().into(),
+        ..Disconnect::new(ReasonCode::DisconnectWithWillMessage)
+    };
+    assert_eq!(said, Packet::Disconnect(expected));
+    assert_eq!(within(driver).await.unwrap(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_5_0_disconnect_with_will_is_an_end_without_disconnect() {
+    for version in [Version::V3_1, Version::V3_1_1] {
+        let (pipes, mut server) = server(version, 4_096);
+        let (client, driver) = start(options(version, "me"), pipes);
+        let mut peer = server.connected(false).await;
+        within(client.disconnect(Duration::from_secs(5)).with_will()).await.unwrap();
+        peer.closed().await;
+        assert_eq!(within(driver).await.unwrap(), Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_that_a_client_cannot_say_is_refused_and_the_client_goes_on() {
+    let (pipes, mut server) = server(Version::V5, 4_096);
+    let (client, _driver) = start(options(Version::V5, "me"), pipes);
+    let mut peer = server.connected(false).await;
+    let kept = client.disconnect(Duration::ZERO).session_expiry(Duration::from_secs(60));
+    let raised = DisconnectError::Session(mqtt_session::DisconnectError::SessionExpiryRaised);
+    assert_eq!(within(kept).await, Err(raised));
+    let invalid = within(client.disconnect(Duration::ZERO).reason_string("\0")).await;
+    assert!(matches!(invalid, Err(DisconnectError::Text(_))), "{invalid:?}");
+    assert!(peer.is_quiet().await && client.status().is_connected());
 }

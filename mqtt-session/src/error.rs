@@ -168,6 +168,27 @@ pub enum AuthenticationError {
     PacketTooLarge,
 }
 
+/// Why a client cannot end its connection with these words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DisconnectError {
+    /// The version has no properties.
+    #[error("only MQTT 5.0 has properties of DISCONNECT")]
+    NotInVersion,
+    /// The server's Maximum Packet Size leaves no room for a Session Expiry Interval.
+    #[error("the packet is larger than the server takes")]
+    PacketTooLarge,
+    /// A reason that only a server may give, or none of DISCONNECT at all.
+    #[error("a client does not disconnect for this reason: {0}")]
+    ReasonNotAllowed(ReasonCode),
+    /// A Server Reference.
+    #[error("only a server names another server")]
+    ServerReference,
+    /// A Session Expiry Interval above 0 for a session to which CONNECT gave none.
+    #[error("the session expiry interval was 0 in CONNECT, and cannot be raised: set it when connecting")]
+    SessionExpiryRaised,
+}
+
 /// Why a client cannot publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

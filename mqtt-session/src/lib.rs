@@ -279,7 +279,9 @@ mod window;
 pub use backoff::Backoff;
 pub use client::ClientSession;
 pub use config::{CleanStart, ClientConfig, Overflow, QueueLimits, ServerConfig};
-pub use error::{AuthenticationError, CloseReason, DropReason, PublishError, SubscribeError, Violation};
+pub use error::{
+    AuthenticationError, CloseReason, DisconnectError, DropReason, PublishError, SubscribeError, Violation,
+};
 pub use event::{ClientEvent, Receipt, Received, ServerEvent, Ticket};
 pub use exchange::Exchange;
 pub use server::{Attached, Delivered, Drops, Matched, ServerSession};

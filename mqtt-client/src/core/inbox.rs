@@ -63,14 +63,19 @@ impl Core {
             Input::Command(Command::Unsubscribe { filters, user_properties, answer }) => {
                 self.unsubscribe(filters, user_properties, answer);
             }
-            Input::Command(Command::Disconnect { deadline, answer }) => self.end(deadline, Some(answer)),
+            Input::Command(Command::Disconnect { deadline, disconnect, answer }) => {
+                match self.session.check_disconnect(&disconnect) {
+                    Ok(()) => self.end(deadline, disconnect, Some(answer)),
+                    Err(error) => drop(answer.send(Err(error.into()))),
+                }
+            }
             Input::Command(Command::Reauthenticate { answer }) => self.reauthenticate(answer),
             Input::Worked(worked) => self.handle_worked(worked),
             Input::PublishesClosed => self.open.publishes = false,
             Input::CommandsClosed => {
                 self.open.commands = false;
                 if self.ending.is_none() {
-                    self.end(Instant::now() + LAST_DRAIN, None);
+                    self.end(Instant::now() + LAST_DRAIN, Box::default(), None);
                 }
             }
             Input::Look => {}

@@ -8,15 +8,15 @@ mod messages;
 mod requests;
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mqtt_codec::{QoS, ReasonCode, TopicFilter};
+use mqtt_codec::{Disconnect, QoS, TopicFilter};
 use mqtt_session::{ClientConfig, ClientSession, CloseReason, Ticket, Time};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::command::{Inbox, Left, PublishCommand};
+use crate::command::{DisconnectAnswer, Inbox, Left, PublishCommand};
 use crate::connection::Output;
 use crate::error::{ConnectionError, PublishError};
 use crate::options::ConnectOptions;
@@ -72,7 +72,8 @@ struct Open {
 #[derive(Debug)]
 struct Ending {
     deadline: Instant,
-    answers: Vec<oneshot::Sender<Left>>,
+    answers: Vec<DisconnectAnswer>,
+    disconnect: Box<Disconnect>,
     /// DISCONNECT is on its way, or there is no connection for it.
     said: bool,
 }
@@ -187,7 +188,7 @@ impl Core {
         if let Some(ending) = self.ending.take() {
             for answer in ending.answers {
                 // whoever has stopped waiting does not want to know
-                let _ = answer.send(left);
+                let _ = answer.send(Ok(left));
             }
         }
         self.shared.status.send_replace(Status::Closed { cause });
@@ -220,15 +221,25 @@ impl Core {
         let Some(ending) = &mut self.ending else { return };
         if !ending.said && (idle || ending.deadline <= Instant::now()) {
             ending.said = true;
-            self.session.disconnect(ReasonCode::Success);
+            let reason = ending.disconnect.reason;
+            // another server may take less than the one that was there when this was said
+            if let Err(error) = self.session.disconnect_with(mem::take(&mut *ending.disconnect)) {
+                tracing::warn!(%error, "DISCONNECT has to go without what was to be said in it");
+                self.session.disconnect(reason);
+            }
         }
     }
 
     /// No new work; what was accepted is finished until `deadline`.
-    fn end(&mut self, deadline: Instant, answer: Option<oneshot::Sender<Left>>) {
+    fn end(&mut self, deadline: Instant, disconnect: Box<Disconnect>, answer: Option<DisconnectAnswer>) {
         self.inbox.publishes.close();
         self.inbox.commands.close();
-        let ending = self.ending.get_or_insert_with(|| Ending { deadline, answers: Vec::new(), said: false });
+        let ending = self.ending.get_or_insert_with(|| Ending {
+            deadline,
+            answers: Vec::new(),
+            disconnect,
+            said: false,
+        });
         ending.deadline = ending.deadline.min(deadline);
         ending.answers.extend(answer);
     }

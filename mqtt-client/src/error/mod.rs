@@ -18,7 +18,7 @@ use mqtt_session::CloseReason;
 use crate::address::AddressError;
 
 pub use authentication::{AuthenticationError, ReauthenticationError};
-pub use requests::{OptionProblem, PublishError, SubscribeError};
+pub use requests::{DisconnectError, OptionProblem, PublishError, SubscribeError};
 pub use transport::{ProxyError, Speaks, TcpFailure, UpgradeError};
 
 use transport::Failures;

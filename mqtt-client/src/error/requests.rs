@@ -28,6 +28,21 @@ pub enum OptionProblem {
     Topic(#[from] InvalidTopic),
 }
 
+/// Why a client could not be told to disconnect. It goes on as before, unless it had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DisconnectError {
+    /// The client had ended before.
+    #[error("the client has ended")]
+    Closed,
+    /// A client cannot say this.
+    #[error(transparent)]
+    Session(#[from] mqtt_session::DisconnectError),
+    /// A property is no valid string.
+    #[error("a property of DISCONNECT: {0}")]
+    Text(#[from] InvalidText),
+}
+
 /// Why a message was not published, or not for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

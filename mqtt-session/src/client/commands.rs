@@ -1,4 +1,4 @@
-//! What the application wants: publish, subscribe, unsubscribe, acknowledge, disconnect.
+//! What the application wants: publish, subscribe, unsubscribe, acknowledge.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use mqtt_codec::{
 
 use super::requests::Request;
 use super::{ClientSession, ServerLimits, State};
-use crate::error::{CloseReason, PublishError, SubscribeError};
+use crate::error::{PublishError, SubscribeError};
 use crate::event::{Receipt, Ticket};
 use crate::outgoing::Queued;
 use crate::time::Time;
@@ -139,14 +139,6 @@ impl ClientSession {
         let answers = self.link.as_mut().map(|link| &mut link.answers);
         let State { incoming, effects, .. } = &mut self.state;
         incoming.acknowledge(receipt, reason, None, answers, effects);
-    }
-
-    /// Ends the connection with DISCONNECT, and the session's work: further commands are refused.
-    ///
-    /// What was not written yet is not sent; [`ClientSession::unfinished`] names it.
-    pub fn disconnect(&mut self, reason: ReasonCode) {
-        self.finished = true;
-        self.close(CloseReason::Local(reason));
     }
 
     fn ticket(&mut self) -> Ticket {

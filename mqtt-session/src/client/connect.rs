@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::num::{NonZeroU16, NonZeroU32};
 use core::time::Duration;
 
-use mqtt_codec::{ConnAckRef, Connect, OutgoingAliases, QoS, ReasonCode, Text, Version};
+use mqtt_codec::{ConnAckRef, Connect, OutgoingAliases, QoS, ReasonCode, Seconds, Text, Version};
 
 use super::{ClientSession, Link, Phase, ServerLimits, State};
 use crate::config::CleanStart;
@@ -77,6 +77,7 @@ impl ClientSession {
             exchange: Exchange::sent(&connect.view()).map(Box::new),
             closing: None,
             goodbye: None,
+            expires_at_once: connect.properties.session_expiry.is_none_or(|span| span == Seconds(0)),
             phase: Phase::Connecting(Box::new(connect), now.after(self.config.connect_timeout)),
         }
     }

@@ -9,6 +9,7 @@
 mod authentication;
 mod commands;
 mod connect;
+mod disconnect;
 mod packets;
 mod requests;
 mod restore;
@@ -17,9 +18,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use mqtt_codec::{
-    Connect, DecodeError, DisconnectRef, PacketRef, PacketType, QoS, ReasonCode, Sink, Text, Version,
-};
+use mqtt_codec::{Connect, DecodeError, Disconnect, PacketRef, QoS, ReasonCode, Sink, Text, Version};
 
 use crate::config::ClientConfig;
 use crate::error::{CloseReason, DropReason, PublishError};
@@ -85,7 +84,10 @@ struct Link {
     /// If CONNECT has named a method.
     exchange: Option<Box<Exchange>>,
     closing: Option<CloseReason>,
-    goodbye: Option<ReasonCode>,
+    /// DISCONNECT that is to be sent.
+    goodbye: Option<Box<Disconnect>>,
+    /// Whether the session ends with the connection, as CONNECT said.
+    expires_at_once: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -151,11 +153,7 @@ impl ClientSession {
             }
         }
         let Some(link) = self.link.as_deref_mut() else { return };
-        if let Some(reason) = link.goodbye.take() {
-            let disconnect = PacketRef::Disconnect(DisconnectRef::new(reason));
-            let written = disconnect.encode(self.version, &mut out);
-            debug_assert!(written.is_ok(), "DISCONNECT: {written:?}");
-        }
+        link.transmit_goodbye(self.version, &mut out);
         if out.bytes > 0 {
             link.ping.sent(now);
         }
@@ -294,30 +292,6 @@ impl ClientSession {
     /// Tickets of everything that is not over: what an application that gives up must hear of.
     pub fn unfinished(&self) -> Vec<Ticket> {
         self.state.outgoing.tickets().chain(self.requests.tickets()).collect()
-    }
-
-    fn close(&mut self, reason: CloseReason) {
-        let Some(link) = self.link.as_deref_mut() else { return };
-        if link.closing.is_some() {
-            return;
-        }
-        link.closing = Some(reason);
-        let connected = matches!(link.phase, Phase::Connected);
-        let code = match reason.disconnect_code() {
-            Some(code) if !code.allowed_in(PacketType::Disconnect) => Some(ReasonCode::UnspecifiedError),
-            code => code,
-        };
-        link.goodbye = code.filter(|code| match reason {
-            // [MQTT-3.1.0-1]
-            _ if matches!(link.phase, Phase::Connecting(..)) => false,
-            // 3.x has only the normal DISCONNECT, which takes the Will back
-            _ if !self.version.is_v5() => *code == ReasonCode::Success && connected,
-            // an answer to CONNECT that is none may be anything, a DISCONNECT included
-            CloseReason::Local(_) => connected || link.exchange.is_some(),
-            // only a server may say so, and this one does not listen
-            CloseReason::KeepAlive => false,
-            _ => true,
-        });
     }
 }
 

@@ -5,6 +5,7 @@ mod aliases;
 mod authentication;
 mod common;
 mod delivery;
+mod disconnect;
 mod expiry;
 mod flow_control;
 mod handshake;
