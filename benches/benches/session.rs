@@ -118,6 +118,7 @@ impl Pair {
 
 fn messages(criterion: &mut Criterion) {
     weigh();
+    count_allocations();
     let mut group = criterion.benchmark_group("session");
     group.throughput(Throughput::Elements(BATCH as u64));
     for version in [Version::V3_1_1, Version::V5] {
@@ -134,6 +135,24 @@ fn messages(criterion: &mut Criterion) {
         }
     }
     group.finish();
+}
+
+/// Prints what a message allocates from one command to the last acknowledgement, on both sides together.
+fn count_allocations() {
+    for qos in QoS::ALL {
+        let mut pair = Pair::new(Version::V5);
+        pair.publish(qos);
+        let published = allocation_counter::measure(|| pair.publish(qos)).count_total;
+        pair.deliver(qos);
+        let delivered = allocation_counter::measure(|| pair.deliver(qos)).count_total;
+        let each = |count: u64| count as f64 / BATCH as f64;
+        println!(
+            "QoS {}: {:.2} allocations a message published, {:.2} delivered",
+            qos as u8,
+            each(published),
+            each(delivered)
+        );
+    }
 }
 
 /// Prints the sizes that a broker multiplies by its clients.

@@ -4,61 +4,75 @@ use alloc::collections::BTreeMap;
 
 use mqtt_codec::PacketId;
 
+use crate::lazy::{Lazy, Untouched};
+
 /// A set of identifiers, 64 to a map entry: identifiers in use lie close together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct IdSet {
+pub(crate) struct IdSet(Lazy<Members>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Members {
     words: BTreeMap<u16, u64>,
     len: usize,
 }
 
+impl Untouched for Members {
+    const UNTOUCHED: &'static Self = &Self { words: BTreeMap::new(), len: 0 };
+}
+
 impl IdSet {
+    pub(crate) const NONE: Self = Self(Lazy::NONE);
+
     /// Whether `id` was not in the set before.
     pub(crate) fn insert(&mut self, id: PacketId) -> bool {
         let (word, bit) = place(id);
-        let bits = self.words.entry(word).or_insert(0);
+        let members = &mut *self.0;
+        let bits = members.words.entry(word).or_insert(0);
         if *bits & bit != 0 {
             return false;
         }
         *bits |= bit;
-        self.len += 1;
+        members.len += 1;
         true
     }
 
     /// Whether `id` was in the set.
     pub(crate) fn remove(&mut self, id: PacketId) -> bool {
         let (word, bit) = place(id);
-        let Some(bits) = self.words.get_mut(&word) else { return false };
+        let Some(members) = self.0.made() else { return false };
+        let Some(bits) = members.words.get_mut(&word) else { return false };
         if *bits & bit == 0 {
             return false;
         }
         *bits &= !bit;
         if *bits == 0 {
-            self.words.remove(&word);
+            members.words.remove(&word);
         }
-        self.len -= 1;
+        members.len -= 1;
         true
     }
 
-    /// An empty map keeps a node, so that the next identifier costs nothing: gives it back.
+    /// An empty set keeps room, so that the next identifier costs nothing: gives it back.
     pub(crate) fn shrink(&mut self) {
-        if self.len == 0 {
-            self.words = BTreeMap::new();
+        if self.len() == 0 {
+            self.0.take();
         }
     }
 
     pub(crate) fn contains(&self, id: PacketId) -> bool {
         let (word, bit) = place(id);
-        self.words.get(&word).is_some_and(|bits| bits & bit != 0)
+        self.0.words.get(&word).is_some_and(|bits| bits & bit != 0)
     }
 
-    pub(crate) const fn len(&self) -> usize {
-        self.len
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len
     }
 
     /// All identifiers, smallest first.
     #[cfg(test)]
     fn iter(&self) -> impl Iterator<Item = PacketId> {
-        self.words.iter().flat_map(|(&word, &bits)| {
+        self.0.words.iter().flat_map(|(&word, &bits)| {
             (0..64)
                 .filter(move |bit| bits >> bit & 1 == 1)
                 .filter_map(move |bit| PacketId::new(word << 6 | bit))

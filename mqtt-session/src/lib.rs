@@ -268,6 +268,7 @@ mod exchange;
 mod ids;
 mod incoming;
 mod keep_alive;
+mod lazy;
 mod outgoing;
 mod server;
 mod store;

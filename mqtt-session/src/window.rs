@@ -2,6 +2,8 @@
 
 use core::num::NonZeroU16;
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 use mqtt_codec::{OutgoingAliases, PublishRef, Version};
 
@@ -21,7 +23,7 @@ pub(crate) struct Window {
     pub(crate) released: usize,
     /// The peer's Maximum Packet Size.
     pub(crate) maximum_packet_size: u32,
-    pub(crate) aliases: Option<OutgoingAliases>,
+    pub(crate) aliases: Option<Box<OutgoingAliases>>,
 }
 
 impl Window {

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use mqtt_codec::{Connect, Decoder, Message, PacketRef, QoS, ReasonCode, Seconds, Text, Topic, Version};
+use mqtt_codec::{
+    Connect, Decoder, Message, PacketRef, QoS, ReasonCode, Seconds, Subscription, Text, Topic, TopicFilter,
+    Version,
+};
 use mqtt_session::{
-    CleanStart, ClientConfig, ClientSession, Matched, Outbound, Received, ServerConfig, ServerSession, Time,
+    CleanStart, ClientConfig, ClientSession, Delivered, Matched, Outbound, Received, ServerConfig,
+    ServerSession, Time,
 };
 
 const NOW: Time = Time::ZERO;
@@ -80,10 +84,16 @@ impl Pair {
         while let Some((packet, len)) = self.at_server.decode_next(bytes).unwrap() {
             if let PacketRef::Connect(connect) = packet {
                 self.server.attach(NOW, &connect, None, &ServerConfig::default());
-            } else if let Some(Received::Message { receipt: Some(receipt), .. }) =
-                self.server.handle_packet(NOW, &packet)
-            {
-                self.server.acknowledge(receipt, ReasonCode::Success, None);
+            } else {
+                match self.server.handle_packet(NOW, &packet) {
+                    Some(Received::Message { receipt: Some(receipt), .. }) => {
+                        self.server.acknowledge(receipt, ReasonCode::Success, None);
+                    }
+                    Some(Received::Subscribe(subscribe)) => {
+                        self.server.answer_subscribe(subscribe.id, vec![ReasonCode::Success], None);
+                    }
+                    _ => {}
+                }
             }
             bytes = &bytes[len..];
         }
@@ -131,4 +141,40 @@ fn a_connection_at_rest_gives_back_what_a_burst_took() {
         let after = heap(|| server_after_bursts(qos));
         assert!(after < fresh + 2_048, "{qos:?}: {after}, {fresh} before");
     }
+}
+
+#[test]
+fn a_connected_session_with_one_subscription_at_rest_takes_at_most_400_bytes() {
+    let heap = heap(|| {
+        let mut pair = Pair::new();
+        let filters =
+            vec![Subscription::new(TopicFilter::new("site/+/temperature").unwrap(), QoS::AtLeastOnce)];
+        pair.client.subscribe(filters, None).unwrap();
+        pair.drive();
+        pair.server
+    });
+    let bytes = size_of::<ServerSession>() as u64 + heap;
+    println!("{bytes} bytes, {heap} of them on the heap");
+    assert!(bytes <= 400, "{bytes}");
+}
+
+#[test]
+fn messages_of_qos_0_need_nothing_that_those_of_qos_1_and_2_need() {
+    let quiet = heap(|| Pair::new().server);
+    let after = heap(|| {
+        let mut pair = Pair::new();
+        let message = Arc::new(Message::new(Topic::new("t").unwrap(), "payload"));
+        for _ in 0..10 {
+            pair.client.publish(NOW, Arc::clone(&message), QoS::AtMostOnce, false, None).unwrap();
+            let (mut scratch, mut down) = (Vec::new(), Vec::new());
+            let mut outbound = Outbound::kept(&message, QoS::AtMostOnce, false, None, &mut scratch);
+            let matched = Matched { qos: QoS::AtMostOnce, retain: false, subscription_ids: &[] };
+            let delivered = pair.server.deliver(NOW, &mut outbound, &matched, Some(&mut down));
+            assert_eq!(delivered, Delivered::Written);
+            pair.read_at_client(&down);
+            pair.drive();
+        }
+        pair.server
+    });
+    assert_eq!(after, quiet);
 }

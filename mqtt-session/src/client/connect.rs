@@ -99,7 +99,7 @@ impl ClientSession {
         link.window.size = link.window.size.min(receive_maximum);
         link.window.maximum_packet_size = properties.maximum_packet_size().map_or(u32::MAX, NonZeroU32::get);
         let aliases = properties.topic_alias_maximum().unwrap_or(0).min(self.config.outgoing_topic_aliases);
-        link.window.aliases = (aliases > 0).then(|| OutgoingAliases::new(aliases));
+        link.window.aliases = (aliases > 0).then(|| Box::new(OutgoingAliases::new(aliases)));
         // [MQTT-3.1.2-21]
         if let Some(seconds) = properties.server_keep_alive() {
             link.ping.set_interval(Duration::from_secs(u64::from(seconds)));

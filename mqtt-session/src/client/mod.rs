@@ -253,7 +253,7 @@ impl ClientSession {
     }
 
     /// Bytes of messages that wait or are kept until the server has said to have them.
-    pub const fn held_bytes(&self) -> usize {
+    pub fn held_bytes(&self) -> usize {
         self.state.outgoing.held_bytes()
     }
 
@@ -268,7 +268,7 @@ impl ClientSession {
     }
 
     /// Identifiers of QoS 2 that the server has not released.
-    pub const fn unreleased(&self) -> usize {
+    pub fn unreleased(&self) -> usize {
         self.state.incoming.unreleased()
     }
 

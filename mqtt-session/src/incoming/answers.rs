@@ -8,6 +8,7 @@ use mqtt_codec::{AckRef, PacketId, PacketRef, ReasonCode, SubAckRef, UnsubAckRef
 use super::Incoming;
 use crate::event::Receipt;
 use crate::ids::IdSet;
+use crate::lazy::{Lazy, Untouched};
 use crate::store::{Effects, StoreSeq};
 use crate::transmit::Transmit;
 
@@ -52,9 +53,15 @@ pub(crate) struct Answers {
     maximum_packet_size: u32,
     /// Distinguishes receipts of this connection from those of earlier ones.
     pub(super) generation: u32,
-    pub(super) slots: VecDeque<Slot>,
     /// The receipt of the first slot.
     pub(super) first: u64,
+    pub(super) owed: Lazy<Owed>,
+}
+
+/// What is owed on a connection, and what is open because of it. Many connections never owe anything.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Owed {
+    pub(super) slots: VecDeque<Slot>,
     handshakes: VecDeque<Handshake>,
     /// From the front of `slots` and `handshakes`: those that wait for nothing but room in the output.
     ready_slots: usize,
@@ -65,39 +72,20 @@ pub(crate) struct Answers {
     pub(super) open_qos2: IdSet,
 }
 
-impl Answers {
-    pub(crate) fn new(version: Version, generation: u32, maximum_packet_size: u32) -> Self {
-        Self {
-            version,
-            maximum_packet_size,
-            generation,
-            slots: VecDeque::new(),
-            first: 0,
-            handshakes: VecDeque::new(),
-            ready_slots: 0,
-            ready_handshakes: 0,
-            open_qos1: 0,
-            open_qos2: IdSet::default(),
-        }
-    }
+impl Untouched for Owed {
+    const UNTOUCHED: &'static Self = &Self {
+        slots: VecDeque::new(),
+        handshakes: VecDeque::new(),
+        ready_slots: 0,
+        ready_handshakes: 0,
+        open_qos1: 0,
+        open_qos2: IdSet::NONE,
+    };
+}
 
-    /// Messages of QoS 1 and 2 that count against the Receive Maximum.
-    pub(crate) const fn open(&self) -> usize {
-        self.open_qos1 + self.open_qos2.len()
-    }
-
-    /// Answers that wait, ready or not.
-    pub(crate) fn waiting(&self) -> usize {
-        self.slots.len() + self.handshakes.len()
-    }
-
-    /// Answers that wait only for the peer to read.
-    pub(crate) const fn unread(&self) -> usize {
-        self.ready_slots + self.ready_handshakes
-    }
-
+impl Owed {
     /// Takes note of answers that have nothing more to wait for: the application has spoken, or the store.
-    pub(crate) fn advance(&mut self, effects: &Effects) {
+    fn advance(&mut self, effects: &Effects) {
         while let Some(slot) = self.slots.get(self.ready_slots)
             && slot.ready
             && effects.is_stored(slot.wait)
@@ -108,6 +96,65 @@ impl Answers {
             && effects.is_stored(handshake.wait)
         {
             self.ready_handshakes += 1;
+        }
+    }
+
+    fn pop_ready_handshake(&mut self) -> Option<Handshake> {
+        self.ready_handshakes = self.ready_handshakes.checked_sub(1)?;
+        self.handshakes.pop_front()
+    }
+
+    fn pop_ready_slot(&mut self) -> Option<Slot> {
+        self.ready_slots = self.ready_slots.checked_sub(1)?;
+        self.slots.pop_front()
+    }
+
+    fn open(&self) -> usize {
+        self.open_qos1 + self.open_qos2.len()
+    }
+
+    fn waiting(&self) -> usize {
+        self.slots.len() + self.handshakes.len()
+    }
+
+    fn give_back_memory(&mut self) {
+        if self.slots.is_empty() {
+            self.slots.shrink_to(8);
+        }
+        if self.handshakes.is_empty() {
+            self.handshakes.shrink_to(8);
+        }
+    }
+}
+
+impl Answers {
+    pub(crate) fn new(version: Version, generation: u32, maximum_packet_size: u32) -> Self {
+        Self { version, maximum_packet_size, generation, first: 0, owed: Lazy::NONE }
+    }
+
+    /// Messages of QoS 1 and 2 that count against the Receive Maximum.
+    #[inline]
+    pub(crate) fn open(&self) -> usize {
+        self.owed.open()
+    }
+
+    /// Answers that wait, ready or not.
+    #[inline]
+    pub(crate) fn waiting(&self) -> usize {
+        self.owed.waiting()
+    }
+
+    /// Answers that wait only for the peer to read.
+    #[inline]
+    pub(crate) fn unread(&self) -> usize {
+        self.owed.ready_slots + self.owed.ready_handshakes
+    }
+
+    /// Takes note of answers that have nothing more to wait for.
+    #[inline]
+    pub(crate) fn advance(&mut self, effects: &Effects) {
+        if let Some(owed) = self.owed.made() {
+            owed.advance(effects);
         }
     }
 
@@ -122,19 +169,20 @@ impl Answers {
             return None;
         }
         let index = usize::try_from(receipt.number.checked_sub(self.first)?).ok()?;
-        self.slots.get_mut(index).filter(|slot| !slot.ready)
+        self.owed.made()?.slots.get_mut(index).filter(|slot| !slot.ready)
     }
 
     /// The PUBREC for `id` that the application owes.
     pub(super) fn owed_pubrec(&mut self, id: PacketId) -> Option<&mut Slot> {
-        self.slots
+        let slots = &mut self.owed.made()?.slots;
+        slots
             .iter_mut()
             .find(|slot| !slot.ready && matches!(slot.answer, Answer::PubRec(other, _) if other == id))
     }
 
     /// The receipt of the oldest message that the application has not taken.
     pub(crate) fn oldest_waiting(&self) -> Option<Receipt> {
-        let index = self.slots.iter().position(|slot| !slot.ready)?;
+        let index = self.owed.slots.iter().position(|slot| !slot.ready)?;
         Some(Receipt { generation: self.generation, number: self.first + index as u64 })
     }
 
@@ -144,7 +192,7 @@ impl Answers {
         reasons: Box<[ReasonCode]>,
         wait: Option<StoreSeq>,
     ) {
-        self.slots.push_back(Slot { answer: Answer::SubAck(id, reasons), ready: true, wait });
+        self.owed.slots.push_back(Slot { answer: Answer::SubAck(id, reasons), ready: true, wait });
     }
 
     pub(crate) fn answer_unsubscribe(
@@ -153,23 +201,23 @@ impl Answers {
         reasons: Box<[ReasonCode]>,
         wait: Option<StoreSeq>,
     ) {
-        self.slots.push_back(Slot { answer: Answer::UnsubAck(id, reasons), ready: true, wait });
+        self.owed.slots.push_back(Slot { answer: Answer::UnsubAck(id, reasons), ready: true, wait });
     }
 
     /// PUBREL for a PUBREC that came twice, or belongs to nothing.
     pub(crate) fn release(&mut self, id: PacketId, reason: ReasonCode) {
-        self.handshakes.push_back(Handshake { packet: HandshakePacket::PubRel, id, reason, wait: None });
+        self.owed.handshakes.push_back(Handshake { packet: HandshakePacket::PubRel, id, reason, wait: None });
     }
 
     /// PUBCOMP, which nothing but its effect holds back.
     pub(super) fn complete(&mut self, id: PacketId, reason: ReasonCode, wait: Option<StoreSeq>) {
-        self.handshakes.push_back(Handshake { packet: HandshakePacket::PubComp, id, reason, wait });
+        self.owed.handshakes.push_back(Handshake { packet: HandshakePacket::PubComp, id, reason, wait });
     }
 
     /// An answer whose message the application has (`ready`) or has not taken.
     pub(super) fn owe(&mut self, answer: Answer, ready: bool, wait: Option<StoreSeq>) -> Receipt {
-        self.slots.push_back(Slot { answer, ready, wait });
-        Receipt { generation: self.generation, number: self.first + self.slots.len() as u64 - 1 }
+        self.owed.slots.push_back(Slot { answer, ready, wait });
+        Receipt { generation: self.generation, number: self.first + self.owed.slots.len() as u64 - 1 }
     }
 
     /// Writes the answers that wait for nothing; false if one is larger than the peer takes.
@@ -180,9 +228,10 @@ impl Answers {
         out: &mut impl Transmit,
     ) -> bool {
         self.advance(effects);
-        while self.ready_handshakes > 0 && out.has_room() {
-            let Some(Handshake { packet, id, reason, .. }) = self.handshakes.pop_front() else { break };
-            self.ready_handshakes -= 1;
+        while out.has_room()
+            && let Some(Handshake { packet, id, reason, .. }) =
+                self.owed.made().and_then(Owed::pop_ready_handshake)
+        {
             let ack = AckRef::new(id, reason);
             self.write(
                 match packet {
@@ -192,29 +241,40 @@ impl Answers {
                 out,
             );
         }
-        while self.ready_slots > 0 && out.has_room() {
-            let Some(slot) = self.slots.pop_front() else { break };
-            self.ready_slots -= 1;
+        let mut answered_request = false;
+        while out.has_room()
+            && let Some(slot) = self.owed.made().and_then(Owed::pop_ready_slot)
+        {
             self.first += 1;
+            answered_request |= matches!(slot.answer, Answer::SubAck(..) | Answer::UnsubAck(..));
             if !self.transmit_slot(&slot.answer, incoming, out) {
                 return false;
             }
         }
-        self.give_back_memory();
+        self.give_back_memory(answered_request);
         true
+    }
+
+    /// A burst leaves little behind; a request, after which often nothing more comes, leaves nothing.
+    fn give_back_memory(&mut self, answered_request: bool) {
+        if answered_request && self.open() == 0 && self.waiting() == 0 {
+            self.owed.take();
+        } else if let Some(owed) = self.owed.made() {
+            owed.give_back_memory();
+        }
     }
 
     fn transmit_slot(&mut self, answer: &Answer, incoming: &mut Incoming, out: &mut impl Transmit) -> bool {
         match answer {
             Answer::PubAck(id, reason) => {
-                self.open_qos1 = self.open_qos1.saturating_sub(1);
+                self.owed.open_qos1 = self.owed.open_qos1.saturating_sub(1);
                 self.write(PacketRef::PubAck(AckRef::new(*id, *reason)), out);
             }
             Answer::PubRec(id, reason) => {
                 if self.refuses(*reason) {
                     // [MQTT-4.3.3-9]
                     incoming.forget(*id);
-                    self.open_qos2.remove(*id);
+                    self.owed.open_qos2.remove(*id);
                 }
                 self.write(PacketRef::PubRec(AckRef::new(*id, *reason)), out);
             }
@@ -240,15 +300,6 @@ impl Answers {
     fn write(&self, packet: PacketRef<'_>, out: &mut impl Transmit) {
         let written = packet.encode(self.version, out);
         debug_assert!(written.is_ok(), "{packet:?}: {written:?}");
-    }
-
-    fn give_back_memory(&mut self) {
-        if self.slots.is_empty() {
-            self.slots.shrink_to(8);
-        }
-        if self.handshakes.is_empty() {
-            self.handshakes.shrink_to(8);
-        }
     }
 }
 

@@ -59,14 +59,14 @@ impl Incoming {
                 if answers.open() >= receive_maximum {
                     return Err(Violation::ReceiveMaximumExceeded);
                 }
-                answers.open_qos1 += 1;
+                answers.owed.open_qos1 += 1;
                 Some(answers.owe(Answer::PubAck(id, ReasonCode::Success), false, None))
             }
             Delivery::ExactlyOnce { id, .. } => {
-                if !answers.open_qos2.contains(id) && answers.open() >= receive_maximum {
+                if !answers.owed.open_qos2.contains(id) && answers.open() >= receive_maximum {
                     return Err(Violation::ReceiveMaximumExceeded);
                 }
-                answers.open_qos2.insert(id);
+                answers.owed.open_qos2.insert(id);
                 if !self.ids.insert(id) {
                     self.answer_again(id, answers, effects);
                     answers.advance(effects);
@@ -151,7 +151,9 @@ impl Incoming {
     pub(crate) fn handle_pubrel(&mut self, id: PacketId, answers: &mut Answers, effects: &mut Effects) {
         let known = self.ids.remove(id);
         self.unanswered.retain(|unanswered| unanswered.id != id);
-        answers.open_qos2.remove(id);
+        if let Some(owed) = answers.owed.made() {
+            owed.open_qos2.remove(id);
+        }
         // a repeated PUBREL is not answered before what the first has released is stored
         let wait = if known { effects.push(StoreOp::Released(id)) } else { effects.last() };
         let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
@@ -160,7 +162,7 @@ impl Incoming {
 
     /// A connection has ended: keeps what its PUBRECs would have said, where that is not plain success.
     pub(crate) fn handle_disconnected(&mut self, answers: &Answers) {
-        for (slot, number) in answers.slots.iter().zip(answers.first..) {
+        for (slot, number) in answers.owed.slots.iter().zip(answers.first..) {
             let Answer::PubRec(id, reason) = slot.answer else { continue };
             let refused = slot.ready && reason.is_error();
             let known = self.unanswered.iter().any(|unanswered| unanswered.id == id);
@@ -190,7 +192,7 @@ impl Incoming {
     }
 
     /// Identifiers that are not released.
-    pub(crate) const fn unreleased(&self) -> usize {
+    pub(crate) fn unreleased(&self) -> usize {
         self.ids.len()
     }
 }

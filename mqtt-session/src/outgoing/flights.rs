@@ -10,6 +10,7 @@ use mqtt_codec::PacketId;
 
 use super::queue::Queued;
 use crate::event::Ticket;
+use crate::lazy::Untouched;
 use crate::store::StoreSeq;
 use crate::window::Window;
 
@@ -44,6 +45,11 @@ pub(super) struct Flights {
     gone: usize,
     /// Bytes of the messages in `published`.
     bytes: usize,
+}
+
+impl Untouched for Flights {
+    const UNTOUCHED: &'static Self =
+        &Self { published: VecDeque::new(), released: VecDeque::new(), gone: 0, bytes: 0 };
 }
 
 /// Entries that have gone on and may stand among the others, whatever their share.

@@ -19,6 +19,7 @@ use crate::config::QueueLimits;
 use crate::error::DropReason;
 use crate::event::Ticket;
 use crate::ids::PacketIds;
+use crate::lazy::Lazy;
 use crate::store::Effects;
 use crate::time::Time;
 use crate::window::Window;
@@ -39,23 +40,19 @@ pub(crate) enum Progress {
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     queue: Queue,
-    flights: Flights,
+    flights: Lazy<Flights>,
     pub(crate) ids: PacketIds,
 }
 
 impl Outgoing {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self {
-            queue: Queue::new(limits),
-            flights: Flights::default(),
-            ids: PacketIds::up_to(limits.packet_ids),
-        }
+        Self { queue: Queue::new(limits), flights: Lazy::default(), ids: PacketIds::up_to(limits.packet_ids) }
     }
 
     /// Forgets everything but the limits.
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
-        self.flights = Flights::default();
+        self.flights = Lazy::default();
         self.ids.clear();
     }
 
@@ -82,11 +79,13 @@ impl Outgoing {
     }
 
     /// Whether a message may overtake nothing by being sent now.
+    #[inline]
     pub(crate) fn is_clear(&self, window: &Window) -> bool {
         self.queue.is_empty() && window.sent == self.flights.published.len()
     }
 
     /// Whether there is room to keep `queued` until it is acknowledged.
+    #[inline]
     pub(crate) fn holds(&self, queued: &Queued) -> bool {
         self.queue.has_bytes(self.held_bytes(), queued.bytes())
     }
@@ -100,8 +99,13 @@ impl Outgoing {
 
     /// The connection has ended: all that is left must be sent on the next.
     pub(crate) fn handle_disconnected(&mut self) {
-        self.flights.tidy();
-        self.flights.shrink();
+        if let Some(flights) = self.flights.made() {
+            flights.tidy();
+            flights.shrink();
+            if flights.len() == 0 {
+                self.flights.take();
+            }
+        }
         self.queue.shrink();
         self.ids.shrink();
     }
@@ -110,7 +114,8 @@ impl Outgoing {
     ///
     /// `delivered` hears of the exchanges whose message the peer had taken.
     pub(crate) fn begin_again(&mut self, window: &mut Window, mut delivered: impl FnMut(Ticket)) {
-        let Flights { published, released, .. } = core::mem::take(&mut self.flights);
+        let Flights { published, released, .. } =
+            self.flights.take().map_or_else(Flights::default, |made| *made);
         for queued in published.into_iter().rev().filter_map(|flight| flight.queued) {
             self.queue.push_front(queued);
         }
@@ -135,7 +140,9 @@ impl Outgoing {
                 report(ticket, error);
             }
         }
-        self.flights.tidy();
+        if let Some(flights) = self.flights.made() {
+            flights.tidy();
+        }
         self.queue.retain(|queued| match judge(queued.qos, queued.retain) {
             Some(error) => {
                 effects.finish(queued.qos, queued.ticket);
@@ -181,7 +188,8 @@ impl Outgoing {
     }
 
     /// Bytes of the messages that wait, or are kept to be sent again.
-    pub(crate) const fn held_bytes(&self) -> usize {
+    #[inline]
+    pub(crate) fn held_bytes(&self) -> usize {
         self.queue.bytes() + self.flights.bytes()
     }
 

@@ -9,6 +9,7 @@ use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, Seconds, Su
 use crate::config::{Overflow, QueueLimits};
 use crate::error::DropReason;
 use crate::event::Ticket;
+use crate::lazy::{Lazy, Untouched};
 use crate::time::{Time, earliest};
 
 /// A message that waits, with all that its PUBLISH will say.
@@ -23,6 +24,7 @@ pub(crate) struct Queued {
 }
 
 impl Queued {
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.message.bytes() + size_of_val(&*self.subscription_ids)
     }
@@ -47,15 +49,39 @@ impl Queued {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     limits: QueueLimits,
+    waiting: Lazy<Waiting>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Waiting {
     messages: VecDeque<Queued>,
     bytes: usize,
     /// No message of the queue expires before this.
     next_expiry: Option<Time>,
 }
 
+impl Untouched for Waiting {
+    const UNTOUCHED: &'static Self = &Self { messages: VecDeque::new(), bytes: 0, next_expiry: None };
+}
+
+impl Waiting {
+    fn note(&mut self, queued: &Queued) {
+        self.bytes += queued.bytes();
+        self.next_expiry = earliest(self.next_expiry, queued.expires);
+    }
+
+    /// A burst leaves no memory behind.
+    fn give_back_memory(&mut self) {
+        if self.messages.is_empty() {
+            self.messages.shrink_to(4);
+            self.next_expiry = None;
+        }
+    }
+}
+
 impl Queue {
-    pub(super) const fn new(limits: QueueLimits) -> Self {
-        Self { limits, messages: VecDeque::new(), bytes: 0, next_expiry: None }
+    pub(super) fn new(limits: QueueLimits) -> Self {
+        Self { limits, waiting: Lazy::default() }
     }
 
     pub(super) const fn set_limits(&mut self, limits: QueueLimits) {
@@ -98,7 +124,7 @@ impl Queue {
     }
 
     fn is_full(&self, in_flight: usize, bytes: usize) -> bool {
-        self.messages.len() >= self.limits.messages || !self.has_bytes(in_flight + self.bytes, bytes)
+        self.len() >= self.limits.messages || !self.has_bytes(in_flight + self.bytes(), bytes)
     }
 
     /// Whether the limit allows `bytes` beside those `held`.
@@ -107,7 +133,7 @@ impl Queue {
     }
 
     fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(&Queued, DropReason)) {
-        if self.next_expiry.is_none_or(|at| at > now) {
+        if self.waiting.next_expiry.is_none_or(|at| at > now) {
             return;
         }
         let mut next_expiry = None;
@@ -120,68 +146,68 @@ impl Queue {
             }
             !expired
         });
-        self.next_expiry = next_expiry;
+        self.waiting.next_expiry = next_expiry;
     }
 
     /// Puts a message at the end, whatever the limits say: it was accepted before.
     pub(super) fn push_accepted(&mut self, queued: Queued) {
-        self.bytes += queued.bytes();
-        self.next_expiry = earliest(self.next_expiry, queued.expires);
-        self.messages.push_back(queued);
+        self.waiting.note(&queued);
+        self.waiting.messages.push_back(queued);
     }
 
     /// Puts a message before all others, whatever the limits say: it was accepted before.
     pub(super) fn push_front(&mut self, queued: Queued) {
-        self.bytes += queued.bytes();
-        self.next_expiry = earliest(self.next_expiry, queued.expires);
-        self.messages.push_front(queued);
+        self.waiting.note(&queued);
+        self.waiting.messages.push_front(queued);
     }
 
     pub(super) fn pop(&mut self) -> Option<Queued> {
-        let queued = self.messages.pop_front()?;
-        self.bytes -= queued.bytes();
-        self.give_back_memory();
+        let waiting = self.waiting.made()?;
+        let queued = waiting.messages.pop_front()?;
+        waiting.bytes -= queued.bytes();
+        waiting.give_back_memory();
         Some(queued)
     }
 
     /// Keeps only what `keep` wants.
     pub(super) fn retain(&mut self, keep: impl FnMut(&Queued) -> bool) {
-        self.messages.retain(keep);
-        self.bytes = self.messages.iter().map(Queued::bytes).sum();
-        self.give_back_memory();
-    }
-
-    /// A burst leaves no memory behind.
-    fn give_back_memory(&mut self) {
-        if self.messages.is_empty() {
-            self.messages.shrink_to(4);
-            self.next_expiry = None;
-        }
+        let Some(waiting) = self.waiting.made() else { return };
+        waiting.messages.retain(keep);
+        waiting.bytes = waiting.messages.iter().map(Queued::bytes).sum();
+        waiting.give_back_memory();
     }
 
     /// Nothing more will come soon: no room is kept for it.
     pub(super) fn shrink(&mut self) {
-        self.messages.shrink_to_fit();
+        if self.is_empty() {
+            self.waiting.take();
+        } else if let Some(waiting) = self.waiting.made() {
+            waiting.messages.shrink_to_fit();
+        }
     }
 
+    #[inline]
     pub(super) fn front(&self) -> Option<&Queued> {
-        self.messages.front()
+        self.waiting.messages.front()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.messages.iter()
+        self.waiting.messages.iter()
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.waiting.messages.is_empty()
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.messages.len()
+        self.waiting.messages.len()
     }
 
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting.bytes
     }
 }
 

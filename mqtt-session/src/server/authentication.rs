@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mqtt_codec::{AuthRef, ReasonCode};
 
 use super::connect::fit;
-use super::{Link, ServerSession};
+use super::{Link, ServerSession, Welcome};
 use crate::error::{CloseReason, Violation};
 use crate::event::Received;
 
@@ -31,10 +31,12 @@ impl ServerSession {
         if exchange.owe(ReasonCode::Success, data.clone()) {
             return;
         }
-        let Some(mut connack) = link.connack.take() else { return };
+        let Some(welcome) = link.welcome.take() else { return };
+        let Welcome { mut connack, wait } = *welcome;
         connack.properties.authentication_data = data;
-        link.connack = fit(*connack, link.window.version, link.window.maximum_packet_size).map(Box::new);
-        if link.connack.is_none() {
+        let connack = fit(connack, link.window.version, link.window.maximum_packet_size);
+        link.welcome = connack.map(|connack| Box::new(Welcome { connack, wait }));
+        if link.welcome.is_none() {
             self.close(CloseReason::Local(ReasonCode::PacketTooLarge));
         }
     }

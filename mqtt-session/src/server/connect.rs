@@ -7,7 +7,7 @@ use core::num::{NonZeroU16, NonZeroU32};
 
 use mqtt_codec::{ConnAck, ConnectRef, OutgoingAliases, PacketRef, ReasonCode, Seconds, Text, Version};
 
-use super::{Life, Link, ServerSession};
+use super::{Life, Link, ServerSession, Welcome};
 use crate::config::ServerConfig;
 use crate::error::CloseReason;
 use crate::exchange::Exchange;
@@ -68,8 +68,11 @@ impl ServerSession {
             generation: self.life.generation.wrapping_add(1),
             ..Life::default()
         };
+        let wait = self.store_attached(config, session_present, existed);
         let mut link = self.new_link(now, connect, assigned, config, session_present);
-        link.connack_wait = self.store_attached(config, session_present, existed);
+        if let Some(welcome) = &mut link.welcome {
+            welcome.wait = wait;
+        }
         self.link = Some(Box::new(link));
         Attached { session_present }
     }
@@ -120,7 +123,7 @@ impl ServerSession {
         window.maximum_packet_size = properties.maximum_packet_size().map_or(u32::MAX, NonZeroU32::get);
         // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
         let aliases = properties.topic_alias_maximum().unwrap_or_default().min(config.outgoing_topic_aliases);
-        window.aliases = (aliases > 0).then(|| OutgoingAliases::new(aliases));
+        window.aliases = (aliases > 0).then(|| Box::new(OutgoingAliases::new(aliases)));
         let connack = fit(connack, version, window.maximum_packet_size);
         Link {
             answers: Answers::new(version, self.life.generation, window.maximum_packet_size),
@@ -130,12 +133,13 @@ impl ServerSession {
                 Version::V5 => usize::from(config.receive_maximum.get()),
                 Version::V3_1 | Version::V3_1_1 => usize::MAX,
             },
-            replies: config.replies,
+            replies: u32::try_from(config.replies).unwrap_or(u32::MAX),
             // what the client may have open by right, and as many requests as it may leave unread
-            answers_maximum: usize::from(config.receive_maximum.get()).saturating_add(config.replies),
+            answers_maximum: u32::try_from(config.replies)
+                .unwrap_or(u32::MAX)
+                .saturating_add(config.receive_maximum.get().into()),
             closing: connack.is_none().then_some(CloseReason::Local(ReasonCode::PacketTooLarge)),
-            connack: connack.map(Box::new),
-            connack_wait: None,
+            welcome: connack.map(|connack| Box::new(Welcome { connack, wait: None })),
             pings: 0,
             exchange: Exchange::accepted(connect).map(Box::new),
             goodbye: None,

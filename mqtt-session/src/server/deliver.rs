@@ -94,7 +94,7 @@ impl ServerSession {
 impl Link {
     /// Whether a message written now overtakes nothing.
     fn takes_directly(&self, state: &State) -> bool {
-        self.closing.is_none() && self.connack.is_none() && state.outgoing.is_clear(&self.window)
+        self.closing.is_none() && self.welcome.is_none() && state.outgoing.is_clear(&self.window)
     }
 }
 

@@ -66,12 +66,11 @@ struct Link {
     answers: Answers,
     silence: Silence,
     receive_maximum: usize,
-    replies: usize,
+    replies: u32,
     /// Answers that may wait for anything: the client to read, the application, the store.
-    answers_maximum: usize,
-    connack: Option<Box<ConnAck>>,
-    /// What must be stored before CONNACK says that the session exists.
-    connack_wait: Option<StoreSeq>,
+    answers_maximum: u32,
+    /// Until it is written.
+    welcome: Option<Box<Welcome>>,
     pings: u32,
     /// If CONNECT has named a method.
     exchange: Option<Box<Exchange>>,
@@ -80,11 +79,20 @@ struct Link {
     goodbye: Option<ReasonCode>,
 }
 
+/// The answer to CONNECT.
+#[derive(Clone, Debug)]
+struct Welcome {
+    connack: ConnAck,
+    /// What must be stored before it says that the session exists.
+    wait: Option<StoreSeq>,
+}
+
 impl Link {
+    #[inline]
     fn wants_read(&self) -> bool {
         self.closing.is_none()
-            && self.answers.unread() + (self.pings as usize) < self.replies
-            && self.answers.waiting() < self.answers_maximum
+            && self.answers.unread() + (self.pings as usize) < self.replies as usize
+            && self.answers.waiting() < self.answers_maximum as usize
     }
 
     /// When the client has been silent for too long; not while it is not read from.
@@ -132,11 +140,11 @@ impl ServerSession {
     pub fn poll_transmit(&mut self, now: Time, out: &mut impl Transmit) {
         let Some(link) = self.link.as_deref_mut() else { return };
         let version = link.window.version;
-        if !self.state.effects.is_stored(link.connack_wait) {
+        if link.welcome.as_ref().is_some_and(|welcome| !self.state.effects.is_stored(welcome.wait)) {
             return;
         }
-        if let Some(connack) = link.connack.take() {
-            let written = PacketRef::ConnAck(connack.view()).encode(version, out);
+        if let Some(welcome) = link.welcome.take() {
+            let written = PacketRef::ConnAck(welcome.connack.view()).encode(version, out);
             debug_assert!(written.is_ok(), "CONNACK: {written:?}");
         }
         if link.closing.is_none() && !self.transmit_connected(now, out) {

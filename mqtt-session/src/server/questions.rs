@@ -62,7 +62,7 @@ impl ServerSession {
 
     /// Bytes of messages that wait, or are kept until the client has said to have them: topics, payloads and
     /// properties.
-    pub const fn held_bytes(&self) -> usize {
+    pub fn held_bytes(&self) -> usize {
         self.state.outgoing.held_bytes()
     }
 
@@ -72,7 +72,7 @@ impl ServerSession {
     }
 
     /// Identifiers of QoS 2 that the client has not released.
-    pub const fn unreleased(&self) -> usize {
+    pub fn unreleased(&self) -> usize {
         self.state.incoming.unreleased()
     }
 
