@@ -8,8 +8,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use mqtt_client::{
-    CleanStart, ConnectOptions, Overflow, QoS, QueueLimits, SlowReader, StreamLimits, Tls, Version, Will,
-    connect,
+    CleanStart, ConnectOptions, Overflow, QoS, QueueLimits, SlowReader, Status, StreamLimits, Tls, Version,
+    Will, connect,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,11 +51,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .topic_aliases(10)
         .queue(QueueLimits { messages: 10_000, overflow: Overflow::DropOldest, ..QueueLimits::default() })
         .streams(StreamLimits { messages: 100, slow_reader: SlowReader::HoldBack, ..StreamLimits::default() })
+        .topic_alias_maximum(10)
+        .request_response_information(true)
+        .request_problem_information(true)
+        // a server that names another one is followed once
+        .redirects(1)
         .user_property("site", "home");
 
     println!("{options:?}");
     let client = connect(options).await?;
-    println!("{:?}", client.status());
+    if let Status::Connected { session_present, connack } = client.status() {
+        println!(
+            "connected; a session was there: {session_present}; the server says {:?}",
+            connack.properties
+        );
+    }
     let left = client.disconnect(Duration::from_secs(5)).await?;
     println!("everything finished: {}", left.is_empty());
     Ok(())

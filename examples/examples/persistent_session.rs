@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // back again: what has come meanwhile waits for the stream that asks for it
     let client = connect(logger).await?;
-    if let Status::Connected { session_present } = client.status() {
+    if let Status::Connected { session_present, .. } = client.status() {
         println!("session present: {session_present}");
     }
     let mut messages = client.subscribe("house/#").qos(QoS::AtLeastOnce).await?;

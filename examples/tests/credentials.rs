@@ -32,7 +32,9 @@ async fn our_client_comes_in_with_the_right_password_only() {
             (Ok(client), None) => {
                 client.disconnect(PATIENCE).await.expect("an end");
             }
-            (Err(ConnectionError::Refused(reason)), Some(expected)) => assert_eq!(reason, expected, "{user}"),
+            (Err(ConnectionError::Refused(said)), Some(expected)) => {
+                assert_eq!(said.reason, expected, "{user}")
+            }
             (result, _) => panic!("{user} {password}: {:?}", result.err()),
         }
     }

@@ -65,7 +65,7 @@ async fn our_client_and_our_broker_prove_to_each_other_that_they_know_the_passwo
     assert_eq!((judged[0].name.as_str(), judged[0].admitted, judged[0].refused), ("scram", 9, 0));
     for (user, password) in [("ann", "pen"), ("eve", "pencil")] {
         let outcome = connect(options(&broker, user, password)).await.map(|_| ());
-        let is_told = matches!(outcome, Err(ConnectionError::Refused(ReasonCode::BadUserNameOrPassword)));
+        let is_told = matches!(&outcome, Err(ConnectionError::Refused(said)) if said.reason == ReasonCode::BadUserNameOrPassword);
         assert!(is_told, "{outcome:?}");
     }
     let shown = ConnectOptions::new(&support::address(&broker)).unwrap().user_name("ann").password("pencil");

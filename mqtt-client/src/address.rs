@@ -173,6 +173,18 @@ impl Address {
             || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 
+    /// The first server of a Server Reference that can be reached in the same way as this one: `HOST` or `HOST:PORT`.
+    pub(crate) fn of_reference(&self, reference: &str) -> Option<Self> {
+        if self.transport == Transport::Unix {
+            return None;
+        }
+        reference.split_ascii_whitespace().find_map(|place| {
+            let (host, port) = host_and_port(place).ok()?;
+            let named = Self { host: host.to_owned(), port, ..self.clone() };
+            named.check().is_ok().then_some(named)
+        })
+    }
+
     /// What the parts do not fit together in, once setters may have changed them.
     pub(crate) fn check(&self) -> Result<(), AddressError> {
         self.transport.check()?;

@@ -184,12 +184,12 @@ pub use authentication::Authentication;
 pub use authentication::scram::{Scram, ScramError};
 pub use client::{Client, connect};
 pub use command::Left;
-pub use connection::{Connection, Dial};
+pub use connection::{Connection, Dial, Redirect};
 pub use credentials::Credentials;
 pub use disconnect::Disconnect;
 pub use error::{
     AuthenticationError, ConnectionError, DisconnectError, OptionProblem, ProxyError, PublishError,
-    ReauthenticationError, Speaks, Step, SubscribeError, TcpFailure, UpgradeError,
+    ReauthenticationError, ServerReason, Speaks, Step, SubscribeError, TcpFailure, UpgradeError,
 };
 pub use message::Message;
 pub use options::ConnectOptions;
@@ -206,8 +206,8 @@ pub use unsubscribe::Unsubscribe;
 pub use will::Will;
 
 pub use mqtt_codec::{
-    MessageProperties, PayloadFormat, QoS, ReasonCode, RetainHandling, Seconds, Text, Topic, TopicFilter,
-    Version,
+    ConnAck, ConnAckProperties, MessageProperties, PayloadFormat, QoS, ReasonCode, RetainHandling, Seconds,
+    Text, Topic, TopicFilter, Version,
 };
 pub use mqtt_session::{CleanStart, CloseReason, Overflow, QueueLimits, Violation};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use mqtt_codec::ConnAck;
 use tokio::sync::watch;
 
 use crate::error::ConnectionError;
@@ -18,6 +19,9 @@ pub enum Status {
     Connected {
         /// Whether the server went on with a session that it had.
         session_present: bool,
+        /// All that the server said: in 5.0 its limits, the identifier that it gave, Response Information, Server Keep
+        /// Alive, Reason String and User Properties. The client keeps to what concerns it by itself.
+        connack: Arc<ConnAck>,
     },
     /// There is no connection, but there will be another attempt.
     Disconnected {
@@ -77,9 +81,10 @@ impl Default for Shared {
 }
 
 impl Shared {
-    pub(crate) fn connected(&self, session_present: bool) {
+    pub(crate) fn connected(&self, connack: Box<ConnAck>) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        self.status.send_replace(Status::Connected { session_present });
+        let (session_present, connack) = (connack.session_present, connack.into());
+        self.status.send_replace(Status::Connected { session_present, connack });
     }
 
     pub(crate) fn received(&self) {

@@ -144,7 +144,7 @@ async fn a_refusal_is_an_error_with_the_servers_code() {
                 peer.closed().await;
             });
             let error = error.await;
-            assert!(matches!(error, ConnectionError::Refused(found) if found == reason), "{error}");
+            assert!(matches!(error, ConnectionError::Refused(ref said) if said.reason == reason), "{error}");
             assert!(error.is_permanent());
         }
     }
@@ -247,7 +247,7 @@ async fn a_client_that_was_accepted_once_keeps_trying_whatever_the_server_says()
     let mut status = client.watch_status();
     let refused = |status: &Status| {
         matches!(status, Status::Disconnected { cause, .. }
-            if matches!(**cause, ConnectionError::Refused(ReasonCode::NotAuthorized)))
+            if matches!(&**cause, ConnectionError::Refused(said) if said.reason == ReasonCode::NotAuthorized))
     };
     within(status.wait_for(refused)).await.unwrap();
     let _peer = server.connected(false).await;

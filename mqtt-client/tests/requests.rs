@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::script::{Peer, server};
 use common::{options, start, within};
-use mqtt_client::{DisconnectError, ReasonCode, Seconds, SubscribeError, Text, Version};
+use mqtt_client::{DisconnectError, ReasonCode, Seconds, Status, SubscribeError, Text, Version};
 use mqtt_codec::{ConnAck, Disconnect, Packet, SubAck, UnsubAck};
 
 fn properties() -> [(Text, Text); 1] {
@@ -79,6 +79,7 @@ async fn disconnect_says_what_the_application_wants_to_say() {
     let options = options(Version::V5, "me").session_expiry(Duration::from_secs(60));
     let (client, driver) = start(options, pipes);
     let mut peer = server.connected(false).await;
+    within(client.watch_status().wait_for(Status::is_connected)).await.unwrap();
     let disconnecting = client
         .disconnect(Duration::from_secs(5))
         .with_will()
@@ -115,6 +116,7 @@ async fn a_disconnect_that_a_client_cannot_say_is_refused_and_the_client_goes_on
     let (pipes, mut server) = server(Version::V5, 4_096);
     let (client, _driver) = start(options(Version::V5, "me"), pipes);
     let mut peer = server.connected(false).await;
+    within(client.watch_status().wait_for(Status::is_connected)).await.unwrap();
     let kept = client.disconnect(Duration::ZERO).session_expiry(Duration::from_secs(60));
     let raised = DisconnectError::Session(mqtt_session::DisconnectError::SessionExpiryRaised);
     assert_eq!(within(kept).await, Err(raised));

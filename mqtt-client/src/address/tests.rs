@@ -136,6 +136,29 @@ fn hosts_of_this_machine_are_known() {
     }
 }
 
+#[test]
+fn a_server_reference_names_a_host_and_keeps_the_transport() {
+    let address: Address = "mqtts://me:secret@house:8884".parse().unwrap();
+    for (reference, shown) in [
+        ("other", Some("mqtts://other:8883")),
+        ("other:1234", Some("mqtts://other:1234")),
+        ("[::1]:1234 other", Some("mqtts://[::1]:1234")),
+        ("no/host:1 :2 other.example:99999 third:3", Some("mqtts://third:3")),
+        ("", None),
+        (" ", None),
+        ("a:0", None),
+        ("mqtt://other", None),
+    ] {
+        let named = address.of_reference(reference);
+        assert_eq!(named.as_ref().map(ToString::to_string).as_deref(), shown, "{reference}");
+    }
+    #[cfg(unix)]
+    {
+        let socket: Address = "unix:///run/mqtt".parse().unwrap();
+        assert_eq!(socket.of_reference("other"), None);
+    }
+}
+
 proptest! {
     #![proptest_config(Config {
         cases: 2_000,

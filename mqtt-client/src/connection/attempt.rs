@@ -37,11 +37,11 @@ impl<D: Dial> Connection<D> {
         let accepted = timeout_at(deadline, link.handshake(&mut self.core)).await;
         let error = match accepted {
             Ok(None) => return Ok(Some(link)),
-            Ok(Some(CloseReason::Refused(reason))) => ConnectionError::Refused(reason),
+            Ok(Some(CloseReason::Refused(reason))) => ConnectionError::Refused(self.core.take_said(reason)),
             Err(_) | Ok(Some(CloseReason::ConnectTimeout)) => ConnectionError::Timeout(Step::ConnAck),
             Ok(Some(reason)) => match self.core.authenticator.take_failure() {
                 Some(failure) => ConnectionError::Authentication(failure),
-                None => link.failure(reason),
+                None => link.failure(reason, &mut self.core),
             },
         };
         self.core.handle_disconnected();
@@ -77,7 +77,7 @@ impl Login {
 
 impl<S> Link<S> {
     /// What an end before CONNACK was.
-    fn failure(&mut self, reason: CloseReason) -> ConnectionError {
+    fn failure(&mut self, reason: CloseReason, core: &mut Core) -> ConnectionError {
         match reason {
             CloseReason::Malformed(_) if self.beginning == *b"HTTP/" => {
                 ConnectionError::NotMqtt(Speaks::Http)
@@ -94,6 +94,7 @@ impl<S> Link<S> {
                 }
                 ConnectionError::NoConnAck(self.error.take())
             }
+            CloseReason::Peer(reason) => ConnectionError::Disconnected(core.take_said(reason)),
             reason => ConnectionError::Closed(reason),
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Output, Stream};
 use crate::core::Core;
+use crate::error::ServerReason;
 
 /// Bytes that one read may bring.
 const READ_SIZE: usize = 16 << 10;
@@ -115,16 +116,18 @@ fn handle_packet(
         Ok(packet) => packet,
         Err(error) => return core.session.handle_malformed(error),
     };
-    if let PacketRef::ConnAck(connack) = &packet
-        && !core.handle_connack(connack)
-    {
-        return;
+    if let PacketRef::ConnAck(connack) = &packet {
+        if !core.handle_connack(connack) {
+            return;
+        }
+        if connack.reason.is_error() {
+            core.handle_reason(ServerReason::of_connack(connack));
+        }
     }
     match core.session.handle_packet(now, &packet) {
         Some(Received::Message { publish, receipt }) => core.handle_message(&publish, receipt, frame),
         Some(Received::Disconnect(disconnect)) => {
-            let text = disconnect.reason_string.unwrap_or_default();
-            tracing::info!(reason = %disconnect.reason, text, "the server disconnects");
+            core.handle_reason(ServerReason::of_disconnect(&disconnect));
         }
         Some(Received::Authentication(auth)) => core.handle_auth(&auth),
         Some(Received::Subscribe(_) | Received::Unsubscribe(_)) | None => {}

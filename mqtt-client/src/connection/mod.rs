@@ -28,7 +28,7 @@ use crate::random;
 use crate::status::Status;
 use crate::transport::Network;
 
-pub use dial::Dial;
+pub use dial::{Dial, Redirect};
 pub(crate) use output::Output;
 
 use link::Link;
@@ -48,6 +48,13 @@ pub struct Connection<D: Dial = Network> {
     connect_timeout: Duration,
     link: Option<Link<D::Stream>>,
     reconnect: Reconnect,
+    redirects: Redirects,
+}
+
+/// How often servers may send the client elsewhere, and have, since the last pause.
+struct Redirects {
+    most: u32,
+    followed: u32,
 }
 
 /// Who the client says it is.
@@ -86,7 +93,8 @@ impl<D: Dial> Connection<D> {
             Reconnect { backoff, good_after: longest, connected_at: None, accepted: false, early_ends: 0 };
         let login = Login { provider: options.transport.provider.clone(), is_plain, was_warned: false };
         let connect_timeout = options.connect_timeout;
-        Self { core, dialer, connect, login, connect_timeout, link: None, reconnect }
+        let redirects = Redirects { most: options.v5.redirects, followed: 0 };
+        Self { core, dialer, connect, login, connect_timeout, link: None, reconnect, redirects }
     }
 
     /// Makes one attempt to connect, and returns once the server has accepted it. Optional: [`Connection::run`]
@@ -99,9 +107,17 @@ impl<D: Dial> Connection<D> {
     pub async fn open(&mut self) -> Result<(), ConnectionError> {
         self.link = None;
         self.core.handle_disconnected();
-        let link = self.attempt().await?;
+        self.link = loop {
+            match self.attempt().await {
+                Ok(link) => break link,
+                Err(error) if self.follow(&error) => {}
+                Err(error) => {
+                    self.come_back();
+                    return Err(error);
+                }
+            }
+        };
         self.reconnect.connected();
-        self.link = link;
         Ok(())
     }
 
@@ -131,6 +147,9 @@ impl<D: Dial> Connection<D> {
                     match (self.core.authenticator.take_failure(), reason, error) {
                         (Some(failure), ..) => ConnectionError::Authentication(failure),
                         (None, CloseReason::Transport, Some(error)) => ConnectionError::Lost(error),
+                        (None, CloseReason::Peer(reason), _) => {
+                            ConnectionError::Disconnected(self.core.take_said(reason))
+                        }
                         (None, reason, _) => ConnectionError::Closed(reason),
                     }
                 }
@@ -139,12 +158,44 @@ impl<D: Dial> Connection<D> {
             if self.core.is_over() {
                 return Ok(());
             }
+            if self.follow(&cause) {
+                continue;
+            }
+            self.come_back();
             let cause = Arc::new(cause);
             let Some(pause) = self.reconnect.pause(&cause) else { return Err(cause) };
             self.core.shared.status.send_replace(Status::Disconnected { cause, pause });
             if self.core.wait(tokio::time::sleep(pause)).await.is_none() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Turns to the server that this one has named, if the client may.
+    fn follow(&mut self, cause: &ConnectionError) -> bool {
+        let (ConnectionError::Refused(said) | ConnectionError::Disconnected(said)) = cause else {
+            return false;
+        };
+        let Some((reference, for_good)) = said.redirect() else { return false };
+        if self.redirects.followed >= self.redirects.most {
+            return false;
+        }
+        let redirect = if for_good { Redirect::ForGood(reference) } else { Redirect::ForNow(reference) };
+        let turned = self.dialer.redirect(redirect);
+        if turned {
+            self.redirects.followed += 1;
+            tracing::info!(%cause, "another server is tried");
+        } else {
+            tracing::warn!(%cause, "the server names no other one that can be used");
+        }
+        turned
+    }
+
+    /// Turns to the first server again, unless that has moved.
+    fn come_back(&mut self) {
+        if self.redirects.followed > 0 {
+            self.redirects.followed = 0;
+            self.dialer.redirect(Redirect::Back);
         }
     }
 
@@ -188,8 +239,7 @@ impl Reconnect {
             Some(_) => self.early_ends += 1,
             None => {}
         }
-        let taken_over =
-            matches!(cause, ConnectionError::Closed(CloseReason::Peer(ReasonCode::SessionTakenOver)));
+        let taken_over = matches!(cause, ConnectionError::Disconnected(said) if said.reason == ReasonCode::SessionTakenOver);
         let pause = backoff.next(random::random() as u32);
         if taken_over {
             tracing::warn!(?pause, "another client with the same identifier has taken over the session");

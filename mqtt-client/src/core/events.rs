@@ -23,7 +23,7 @@ impl Core {
                 self.subscription_ids = self.session.version().is_v5()
                     && connack.properties.subscription_id_available.unwrap_or(true);
                 self.accepted = true;
-                self.shared.connected(connack.session_present);
+                self.shared.connected(connack);
             }
             ClientEvent::Written(ticket) => self.handle_written(ticket, end),
             ClientEvent::Taken(ticket) => {

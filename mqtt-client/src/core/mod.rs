@@ -12,13 +12,13 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mqtt_codec::{Disconnect, QoS, TopicFilter};
+use mqtt_codec::{Disconnect, QoS, ReasonCode, TopicFilter};
 use mqtt_session::{ClientConfig, ClientSession, CloseReason, Ticket, Time};
 use tokio::time::Instant;
 
 use crate::command::{DisconnectAnswer, Inbox, Left, PublishCommand};
 use crate::connection::Output;
-use crate::error::{ConnectionError, PublishError};
+use crate::error::{ConnectionError, PublishError, ServerReason};
 use crate::options::ConnectOptions;
 use crate::progress::Reporter;
 use crate::random;
@@ -49,6 +49,8 @@ pub(crate) struct Core {
     unwritten: VecDeque<(u64, Reporter)>,
     requests: HashMap<Ticket, PendingRequest>,
     pub(crate) authenticator: Authenticator,
+    /// What the server said when it refused or ended the connection.
+    said: Option<Box<ServerReason>>,
     router: Router,
     held: Held,
     signals: Arc<Signals>,
@@ -101,6 +103,7 @@ impl Core {
             unwritten: VecDeque::new(),
             requests: HashMap::new(),
             authenticator: Authenticator::new(options.authentication.clone()),
+            said: None,
             router: Router::new(unclaimed, first_id),
             held: Held::new(options),
             signals,
@@ -160,6 +163,17 @@ impl Core {
             }
         }
         self.report_written(output.written());
+    }
+
+    /// The server has refused or ended the connection with a reason.
+    pub(crate) fn handle_reason(&mut self, said: ServerReason) {
+        self.said = Some(Box::new(said));
+    }
+
+    /// What the server said when it ended the connection with `reason`.
+    pub(crate) fn take_said(&mut self, reason: ReasonCode) -> Box<ServerReason> {
+        let said = self.said.take().filter(|said| said.reason == reason);
+        said.unwrap_or_else(|| Box::new(ServerReason::new(reason)))
     }
 
     /// The network connection is gone.

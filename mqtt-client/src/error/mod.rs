@@ -4,6 +4,7 @@
 
 mod authentication;
 mod requests;
+mod server;
 mod transport;
 
 use std::convert::Infallible;
@@ -19,6 +20,7 @@ use crate::address::AddressError;
 
 pub use authentication::{AuthenticationError, ReauthenticationError};
 pub use requests::{DisconnectError, OptionProblem, PublishError, SubscribeError};
+pub use server::ServerReason;
 pub use transport::{ProxyError, Speaks, TcpFailure, UpgradeError};
 
 use transport::Failures;
@@ -69,6 +71,9 @@ pub enum ConnectionError {
     /// The application did not give credentials.
     #[error("no credentials: {0}")]
     Credentials(Box<dyn Error + Send + Sync>),
+    /// The server ended the connection with DISCONNECT.
+    #[error("the server disconnected: {0}")]
+    Disconnected(Box<ServerReason>),
     /// The connection was there and the transport failed.
     #[error("the connection was lost: {0}")]
     Lost(io::Error),
@@ -101,8 +106,8 @@ pub enum ConnectionError {
         error: ProxyError,
     },
     /// The server refused CONNECT.
-    #[error("the server refused the connection: {reason}{}", advice(*.0), reason = .0)]
-    Refused(ReasonCode),
+    #[error("the server refused the connection: {0}")]
+    Refused(Box<ServerReason>),
     /// The host has no address.
     #[error("cannot resolve {host}: {error}; look at the name, and whether there is a network")]
     Resolve {
@@ -140,18 +145,6 @@ pub enum ConnectionError {
     Upgrade(UpgradeError),
 }
 
-/// What to do about the code of a CONNACK, where the code does not say it.
-const fn advice(reason: ReasonCode) -> &'static str {
-    match reason {
-        ReasonCode::BadUserNameOrPassword => "; look at user name and password",
-        ReasonCode::NotAuthorized => "; look at user name, password and what the server lets this client do",
-        ReasonCode::ClientIdentifierNotValid => "; choose another client_id",
-        ReasonCode::UnsupportedProtocolVersion => "; choose another version",
-        ReasonCode::UseAnotherServer | ReasonCode::ServerMoved => "; connect to another server",
-        _ => "",
-    }
-}
-
 /// What was the matter, if that is known.
 struct Cause<'a>(&'a Option<io::Error>);
 
@@ -170,8 +163,8 @@ impl ConnectionError {
         match self {
             Self::Address(_) | Self::Option { .. } => true,
             Self::Authentication(error) => error.is_permanent(),
-            Self::Refused(reason) => matches!(
-                reason,
+            Self::Refused(said) => matches!(
+                said.reason,
                 ReasonCode::BadAuthenticationMethod
                     | ReasonCode::BadUserNameOrPassword
                     | ReasonCode::Banned
@@ -192,6 +185,7 @@ impl ConnectionError {
             Self::Tls(error) => error.is_permanent(),
             Self::Closed(_)
             | Self::Credentials(_)
+            | Self::Disconnected(_)
             | Self::Lost(_)
             | Self::NoConnAck(_)
             | Self::NotMqtt(_)

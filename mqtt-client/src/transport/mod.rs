@@ -24,7 +24,7 @@ use std::future::Future;
 use tokio::time::{Instant, timeout_at};
 
 use crate::address::{Address, Transport};
-use crate::connection::Dial;
+use crate::connection::{Dial, Redirect};
 use crate::credentials::Credentials;
 use crate::error::{ConnectionError, Step};
 use crate::options::ConnectOptions;
@@ -36,6 +36,8 @@ pub use stream::NetworkStream;
 #[derive(Clone, Debug)]
 pub struct Network {
     address: Address,
+    /// Where the client began, while it is elsewhere for now.
+    home: Option<Address>,
     options: TransportOptions,
     /// The largest packet, which bounds what a WebSocket may bring at once.
     #[cfg(feature = "websocket")]
@@ -47,6 +49,7 @@ impl Network {
     pub(crate) fn new(options: &ConnectOptions) -> Self {
         Self {
             address: options.address.clone(),
+            home: None,
             options: options.transport.clone(),
             #[cfg(feature = "websocket")]
             maximum_packet_size: options.session_config().maximum_packet_size,
@@ -116,6 +119,22 @@ impl Dial for Network {
             self.options.tls = tls.clone();
         }
         let _ = credentials;
+    }
+
+    fn redirect(&mut self, redirect: Redirect<'_>) -> bool {
+        let (Redirect::ForNow(reference) | Redirect::ForGood(reference)) = redirect else {
+            if let Some(home) = self.home.take() {
+                self.address = home;
+            }
+            return true;
+        };
+        let Some(named) = self.address.of_reference(reference) else { return false };
+        let left = core::mem::replace(&mut self.address, named);
+        self.home = match redirect {
+            Redirect::ForNow(_) => self.home.take().or(Some(left)),
+            _ => None,
+        };
+        true
     }
 }
 

@@ -26,7 +26,7 @@ async fn a_session_keeps_messages_of_qos_1_and_2_for_a_client_that_is_away() {
         let sleeper = within(connect(kept())).await.unwrap();
         let present = version != Version::V3_1;
         match sleeper.status() {
-            Status::Connected { session_present } => assert_eq!(session_present, present, "{version}"),
+            Status::Connected { session_present, .. } => assert_eq!(session_present, present, "{version}"),
             other => panic!("{other:?}"),
         }
         let mut stream = within(sleeper.subscribe("night/#").qos(QoS::ExactlyOnce)).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_client_without_credentials_is_refused_with_the_reason() {
     let broker = Mosquitto::start_with("allow_anonymous false\n");
     for version in Version::ALL {
         match within(connect(options(&broker, version, "me"))).await.unwrap_err() {
-            ConnectionError::Refused(reason) => assert_eq!(reason, ReasonCode::NotAuthorized, "{version}"),
+            ConnectionError::Refused(said) => assert_eq!(said.reason, ReasonCode::NotAuthorized, "{version}"),
             other => panic!("{other}"),
         }
     }

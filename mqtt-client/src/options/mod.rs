@@ -1,5 +1,7 @@
 //! Everything that can be chosen before connecting, with the default of each and the reason for it.
 
+mod v5;
+
 use std::fmt;
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::random;
 use crate::stream::StreamLimits;
 use crate::transport::TransportOptions;
 use crate::will::Will;
+
+use v5::V5Options;
 
 /// How to connect, and what holds as long as the client lives.
 ///
@@ -46,10 +50,8 @@ pub struct ConnectOptions {
     password: Option<Vec<u8>>,
     receive_maximum: NonZeroU16,
     maximum_packet_size: u32,
-    topic_aliases: u16,
-    session_expiry: Option<Duration>,
     user_name: Option<String>,
-    user_properties: Vec<(String, String)>,
+    pub(crate) v5: V5Options,
     will: Option<Will>,
     queue: Option<QueueLimits>,
     pub(crate) session: ClientConfig,
@@ -93,9 +95,7 @@ impl ConnectOptions {
             keep_alive: Duration::from_secs(60),
             receive_maximum: ClientConfig::default().receive_maximum,
             maximum_packet_size: MAXIMUM_PACKET_SIZE,
-            topic_aliases: 0,
-            session_expiry: None,
-            user_properties: Vec::new(),
+            v5: V5Options::default(),
             will: None,
             queue: None,
             session: ClientConfig::default(),
@@ -139,14 +139,6 @@ impl ConnectOptions {
     /// [`client_id`](Self::client_id) of its own then.
     pub const fn clean_start(mut self, clean_start: CleanStart) -> Self {
         self.session.clean_start = clean_start;
-        self
-    }
-
-    /// How long the server keeps the session without a connection. 5.0 only.
-    ///
-    /// Default: not at all with a clean start on every connection, else for ever, as in 3.1.1.
-    pub const fn session_expiry(mut self, session_expiry: Duration) -> Self {
-        self.session_expiry = Some(session_expiry);
         self
     }
 
@@ -216,18 +208,6 @@ impl ConnectOptions {
         self
     }
 
-    /// Topic Aliases used towards the server, as far as it allows. Default 0. 5.0 only.
-    pub const fn topic_aliases(mut self, maximum: u16) -> Self {
-        self.topic_aliases = maximum;
-        self
-    }
-
-    /// Adds a User Property to CONNECT. 5.0 only.
-    pub fn user_property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.user_properties.push((name.into(), value.into()));
-        self
-    }
-
     /// Whether subscriptions are made again when the server has lost the session. Default true.
     pub const fn resubscribe(mut self, resubscribe: bool) -> Self {
         self.session.resubscribe = resubscribe;
@@ -253,7 +233,7 @@ impl ConnectOptions {
     /// Whether the server is asked to keep the session.
     pub(crate) fn is_persistent(&self) -> bool {
         self.session.clean_start != CleanStart::Always
-            || self.session_expiry.is_some_and(|span| !span.is_zero())
+            || self.v5.session_expiry.is_some_and(|span| !span.is_zero())
     }
 
     /// Whether everybody on the way to the server can read what is sent.
@@ -266,7 +246,8 @@ impl ConnectOptions {
         let mut config = ClientConfig {
             receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size,
-            outgoing_topic_aliases: self.topic_aliases,
+            topic_alias_maximum: self.v5.topic_alias_maximum,
+            outgoing_topic_aliases: self.v5.topic_aliases,
             connect_timeout: self.connect_timeout,
             ..self.session
         };
@@ -281,7 +262,6 @@ impl ConnectOptions {
     /// The CONNECT that these options ask for.
     pub(crate) fn to_connect(&self) -> Result<Connect, ConnectionError> {
         self.transport.check()?;
-        let text = |option, value: &str| Text::new(value).map_err(|error| invalid(option, error.into()));
         let mut connect = Connect::new(self.version, text("client_id", &self.client_id)?);
         connect.keep_alive = u16::try_from(self.keep_alive.as_secs())
             .map_err(|_| invalid("keep_alive", OptionProblem::OutOfRange))?;
@@ -292,32 +272,18 @@ impl ConnectOptions {
         log_in(&mut connect, self.user_name.as_deref(), self.password.clone())?;
         connect.will = self.will.as_ref().map(|will| will.to_will(self.version)).transpose()?;
         if self.version.is_v5() {
-            connect.properties.session_expiry = self.session_expiry_seconds();
-        } else if self.session_expiry.is_some() {
-            return Err(invalid("session_expiry", OptionProblem::OnlyInV5));
+            self.v5.fill_in(&mut connect, self.session.clean_start)?;
+        } else if let Some(option) = self.v5.first_given() {
+            return Err(invalid(option, OptionProblem::OnlyInV5));
         } else if self.authentication.is_some() {
             return Err(invalid("authentication", OptionProblem::OnlyInV5));
-        } else if !self.user_properties.is_empty() {
-            return Err(invalid("user_property", OptionProblem::OnlyInV5));
         } else if connect.password.is_some()
             && connect.user_name.is_none()
             && self.transport.provider.is_none()
         {
             return Err(invalid("password", OptionProblem::PasswordWithoutUserName));
         }
-        for (name, value) in &self.user_properties {
-            let property = (text("user_property", name)?, text("user_property", value)?);
-            connect.properties.user_properties.push(property);
-        }
         Ok(connect)
-    }
-
-    fn session_expiry_seconds(&self) -> Option<Seconds> {
-        match (self.session_expiry, self.session.clean_start) {
-            (Some(span), _) => Some(seconds(span)),
-            (None, CleanStart::Always) => None,
-            (None, CleanStart::First | CleanStart::Never) => Some(Seconds::NEVER),
-        }
     }
 }
 
@@ -331,12 +297,11 @@ impl fmt::Debug for ConnectOptions {
             .field("password", &self.password.as_ref().map(|_| "..."))
             .field("authentication", &self.authentication)
             .field("keep_alive", &self.keep_alive)
-            .field("session_expiry", &self.session_expiry)
             .field("reconnect_period", &self.reconnect_first)
             .field("reconnect_longest", &self.reconnect_longest)
             .field("connect_timeout", &self.connect_timeout)
             .field("will", &self.will)
-            .field("user_properties", &self.user_properties)
+            .field("v5", &self.v5)
             .field("streams", &self.streams)
             .field("session", &self.session_config())
             .field("transport", &self.transport)
@@ -366,6 +331,10 @@ impl TryFrom<String> for ConnectOptions {
     fn try_from(address: String) -> Result<Self, ConnectionError> {
         Self::new(&address)
     }
+}
+
+fn text(option: &'static str, value: &str) -> Result<Text, ConnectionError> {
+    Text::new(value).map_err(|error| invalid(option, error.into()))
 }
 
 /// Puts a user name and a password into a CONNECT, where they are given.
