@@ -234,6 +234,27 @@
 //! [`Received::Authentication`] with [`ClientSession::continue_authentication`], when it connects as well as later, and begins
 //! anew with [`ClientSession::reauthenticate`].
 //!
+//! # What is bounded
+//!
+//! | what waits | limit | default | beyond it |
+//! |---|---|---|---|
+//! | messages to be sent | [`QueueLimits::messages`] | 100,000 | expired ones go, then [`QueueLimits::overflow`]: [`DropReason::QueueFull`], or [`PublishError::QueueFull`] to a client |
+//! | their bytes, and those of what is in flight | [`QueueLimits::bytes`] | 64 MiB | the same; what is in flight is never touched |
+//! | messages in flight | [`QueueLimits::window`] and the peer's Receive Maximum | 1,024 | the queue waits |
+//! | identifiers in use | [`QueueLimits::packet_ids`] | 65,535 | the queue waits |
+//! | messages that a client sent and that are not completed | [`ServerConfig::receive_maximum`] | 1,024 | 5.0: DISCONNECT 0x93; 3.x: `wants_read` is false |
+//! | messages that a server sent and that are not completed | [`ClientConfig::receive_maximum`] | 256 | 5.0: DISCONNECT 0x93; 3.x: `is_receive_window_full` |
+//! | answers to a client that does not read | [`ServerConfig::replies`] | 256 | `wants_read` is false |
+//! | answers to a server that does not read | two for each identifier | 131,070 | [`Violation::AnswersUnread`], DISCONNECT 0x97 |
+//! | a client's requests | [`ClientConfig::requests`] | 1,024 | [`SubscribeError::QueueFull`] |
+//! | aliases that the peer may use | `topic_alias_maximum` | 10, client 32 | the decoder refuses |
+//! | aliases of this side | `outgoing_topic_aliases` | 0 | the topic is written out |
+//! | a packet | `maximum_packet_size` | 1 MiB, client 256 MiB | the decoder refuses |
+//!
+//! A message that cannot be delivered for another reason is counted as [`DropReason::Expired`], [`DropReason::Offline`]
+//! (QoS 0 for nobody) or [`DropReason::TooLarge`]. Events and effects are as many as commands and packets since the driver
+//! last fetched them.
+//!
 //! # What always holds
 //!
 //! * An identifier in use is given to no other PUBLISH, SUBSCRIBE or UNSUBSCRIBE. [MQTT-2.2.1-3]
@@ -243,7 +264,7 @@
 //! * No packet is larger than the peer takes, and 3.x hears nothing of 5.0.
 //! * Nothing is dropped without being counted or told, and no queue grows beyond its limit.
 //! * A session without a connection and without messages holds nothing on the heap, and one with a connection gives
-//!   back what a burst took.
+//!   back what a burst took. What an idle one does not need is not made.
 //!
 //! # Where to read next
 //!

@@ -128,6 +128,15 @@ fn mqtt_5_0__4_12_0_2_and_mqtt_5_0__3_15_2_2_and_mqtt_5_0__3_15_2_3_what_a_serve
 }
 
 #[test]
+fn mqtt_5_0__3_15_2_2_and_mqtt_5_0__3_15_2_3_what_a_client_answers_has_no_text() {
+    let mut client = ClientAlone::opened(connect(), client_config());
+    assert_eq!(client.fetch_names(), ["Connect"]);
+    client.give(&go_on("challenge"));
+    client.session.continue_authentication(Some(bytes("answer"))).unwrap();
+    assert_eq!(client.fetch(), [go_on("answer")], "nothing but method and data");
+}
+
+#[test]
 fn mqtt_5_0__4_12_0_5_a_connack_has_the_method_of_connect_and_the_last_data() {
     let mut server = ServerAlone::attached(connect(), server_config());
     server.session.complete_authentication(Some(bytes("proof")));

@@ -13,6 +13,7 @@ mod held_bytes;
 mod keep_alive;
 mod limits;
 mod operations;
+mod other_role;
 mod questions;
 mod reading;
 mod reference;
