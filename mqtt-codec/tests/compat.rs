@@ -317,3 +317,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_several_control_characters_the_first_in_the_packet_is_told() {
+    let strict = Compat { control_characters: false, ..Compat::STRICT };
+    // CONNECT has its properties before the Client Identifier, and the user name after it
+    let mut connect = mqtt_codec::Connect::new(V5, "a\u{1}".try_into().unwrap());
+    connect.user_name = Some("b\u{1}".try_into().unwrap());
+    let first = |packet: Packet, version| {
+        let mut bytes = Vec::new();
+        packet.encode(version, &mut bytes).unwrap();
+        let error = decode(&bytes, strict, version, Role::Server).unwrap_err();
+        assert_eq!((error.kind, bytes[error.offset as usize]), (Kind::ControlCharacter, 1));
+        error.field
+    };
+    assert_eq!(first(Packet::Connect(connect.clone()), V5), Field::ClientId);
+    connect.properties.user_properties = vec![("k".try_into().unwrap(), "v\u{1}".try_into().unwrap())];
+    assert_ne!(first(Packet::Connect(connect), V5), Field::ClientId);
+}
+
+#[test]
+fn connect_is_read_by_the_rules_of_the_version_that_it_names_whatever_the_reader_expects() {
+    for version in [V3_1, V3_1_1, V5] {
+        let connect = mqtt_codec::Connect::new(version, "a".try_into().unwrap());
+        let mut bytes = Vec::new();
+        Packet::Connect(connect).encode(version, &mut bytes).unwrap();
+        // the length takes a byte more than it needs
+        let overlong = [&[bytes[0], bytes[1] | 0x80, 0], &bytes[2..]].concat();
+        let flagged = [&[bytes[0] | 1], &bytes[1..]].concat();
+        for expected in [V3_1, V3_1_1, V5] {
+            let kind = |bytes: &[u8]| {
+                let error = decode(bytes, Compat::STRICT, expected, Role::Server).err();
+                error.map(|error| (error.kind, error.version))
+            };
+            let refused = |kind, by| if by { Some((kind, version)) } else { None };
+            assert_eq!(
+                kind(&overlong),
+                refused(Kind::OverlongVarint, version == V5),
+                "{version}, {expected}"
+            );
+            assert_eq!(kind(&flagged), refused(Kind::Flags, version != V3_1), "{version}, {expected}");
+        }
+    }
+}

@@ -170,9 +170,10 @@ impl Effects {
         }
     }
 
-    /// Effects of a session that another one replaces mean nothing any more.
+    /// Effects of a session that another one replaces mean nothing any more; that it has ended is to be heard all
+    /// the same.
     pub(crate) fn forget_pending(&mut self) {
-        if let Some(row) = &mut self.row {
+        if let Some(row) = self.row.as_mut().filter(|row| row.known) {
             row.pending = VecDeque::new();
         }
     }

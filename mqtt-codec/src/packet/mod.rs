@@ -10,6 +10,7 @@ mod message;
 mod packet_type;
 mod properties;
 mod publish;
+mod storage;
 mod suback;
 mod subscribe;
 mod unsubscribe;
@@ -28,6 +29,7 @@ pub use message::{Message, MessageProperties, MessagePropertiesRef, MessageRef};
 pub use packet_type::PacketType;
 pub(crate) use publish::alias_offset;
 pub use publish::{Delivery, Publish, PublishRef};
+pub(crate) use storage::Storage;
 pub use suback::{SubAck, SubAckRef, UnsubAck, UnsubAckRef};
 pub use subscribe::{
     RetainHandling, Subscribe, SubscribeRef, Subscription, SubscriptionOptions, SubscriptionRef,
@@ -42,28 +44,6 @@ use crate::read::{self, Fault};
 use crate::version::Version;
 use crate::write::{Layout, Sink, fixed_header};
 use crate::{DecodeErrorKind, Field};
-
-/// Where the bytes of an owned packet come from.
-#[derive(Clone, Copy)]
-pub(crate) enum Storage<'f> {
-    /// A copy of each part.
-    Copied,
-    /// Slices that share the frame.
-    Shared(&'f Bytes),
-}
-
-impl Storage<'_> {
-    /// `part` as [`Bytes`]. A part that does not lie in the frame is copied: it may come from somewhere else.
-    pub(crate) fn bytes(self, part: &[u8]) -> Bytes {
-        let Self::Shared(frame) = self else { return Bytes::copy_from_slice(part) };
-        let (start, from) = (frame.as_ptr() as usize, part.as_ptr() as usize);
-        if from >= start && from + part.len() <= start + frame.len() {
-            frame.slice_ref(part)
-        } else {
-            Bytes::copy_from_slice(part)
-        }
-    }
-}
 
 macro_rules! packets {
     ($($name:ident($view:ident $owned:ident))*) => {

@@ -263,3 +263,12 @@ fn a_store_hears_which_messages_are_no_longer_needed() {
     assert_eq!(stored.apply(&StoreOp::Finished(Ticket(9))), Some(Ticket(9)));
     assert_eq!(stored, after(&[attached(1, None)]));
 }
+
+#[test]
+fn the_end_of_a_session_reaches_the_store_although_the_next_one_begins_before() {
+    let (mut server, _) = restored(after(&[attached(u32::MAX, None)]), 0, Vec::new());
+    server.session.end(server.now);
+    server.connect.properties.session_expiry = None;
+    assert!(!server.attach());
+    assert_eq!(store_all(&mut server), [StoreOp::Ended]);
+}

@@ -1,0 +1,55 @@
+//! Lists in packets: read from bytes or kept in memory, they are the same.
+
+use mqtt_codec::{PacketRef, QoS, Role, Rules, Subscribe, Subscription, TopicFilter, Version};
+
+/// A SUBSCRIBE of these filters, as bytes.
+fn subscribe(filters: &[&str], user_properties: &[(&str, &str)]) -> Vec<u8> {
+    let filter = |filter: &&str| {
+        let filter = TopicFilter::new(filter).unwrap();
+        Subscription::new(filter, QoS::AtLeastOnce)
+    };
+    let text = |text: &str| text.try_into().unwrap();
+    let packet = Subscribe {
+        user_properties: user_properties.iter().map(|(name, value)| (text(name), text(value))).collect(),
+        ..Subscribe::new(mqtt_codec::PacketId::MIN, filters.iter().map(filter).collect())
+    };
+    let mut bytes = Vec::new();
+    PacketRef::Subscribe(packet.view()).encode(Version::V5, &mut bytes).unwrap();
+    bytes
+}
+
+fn read(bytes: &[u8]) -> mqtt_codec::SubscribeRef<'_> {
+    match PacketRef::decode(bytes, &Rules::new(Version::V5, Role::Server)).unwrap() {
+        PacketRef::Subscribe(subscribe) => subscribe,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn lists_are_equal_if_their_elements_are_and_a_clone_has_them_all() {
+    let (ab, ba, a) = (subscribe(&["a", "b"], &[]), subscribe(&["b", "a"], &[]), subscribe(&["a"], &[]));
+    let (ab, ba, a) = (read(&ab), read(&ba), read(&a));
+    #[expect(clippy::clone_on_copy, reason = "the clone is what is looked at")]
+    let again = ab.filters.clone();
+    assert_eq!(again, ab.filters);
+    assert_eq!(again.to_vec().len(), 2);
+    assert_ne!(ab.filters, ba.filters);
+    assert_ne!(ab.filters, a.filters);
+    let owned = ab.filters.to_vec();
+    assert_eq!(mqtt_codec::List::new(&owned), ab.filters);
+}
+
+#[test]
+fn a_list_is_empty_if_it_has_no_element_whatever_else_is_among_its_bytes() {
+    let mut packet = Subscribe::new(
+        mqtt_codec::PacketId::MIN,
+        vec![Subscription::new(TopicFilter::new("a").unwrap(), QoS::AtMostOnce)],
+    );
+    packet.subscription_id = mqtt_codec::SubscriptionId::new(1);
+    let mut bytes = Vec::new();
+    PacketRef::Subscribe(packet.view()).encode(Version::V5, &mut bytes).unwrap();
+    let alone = read(&bytes);
+    assert!(alone.user_properties.is_empty() && alone.user_properties.to_vec().is_empty());
+    let with = subscribe(&["a"], &[("k", "v")]);
+    assert!(!read(&with).user_properties.is_empty());
+}
