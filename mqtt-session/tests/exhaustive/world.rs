@@ -1,11 +1,12 @@
 //! Two sessions, what is between them, and what can happen next.
 
+mod crash;
+
 use std::collections::VecDeque;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mqtt_codec::{
     Connect, FixedHeader, Message, PacketId, PacketRef, QoS, ReasonCode, Role, Rules, Seconds, Text, Topic,
@@ -13,7 +14,7 @@ use mqtt_codec::{
 };
 use mqtt_session::{
     CleanStart, ClientConfig, ClientSession, Delivered, Matched, Outbound, QueueLimits, Receipt, Received,
-    ServerConfig, ServerSession, StoredMessage, StoredSession, Ticket, Time,
+    ServerConfig, ServerSession, StoredMessage, Ticket, Time,
 };
 
 use crate::disk::Disk;
@@ -287,7 +288,7 @@ impl World {
         while !out.is_empty() {
             let (packet, frame, rest) = packet(out, self.case.version, Role::Server);
             if self.case.store == Some(Side::Client) {
-                check_stored(&self.disk, &packet)?;
+                crash::check_stored(&self.disk, &packet)?;
             }
             let of_sender = wire::is_of_sender(&packet);
             judge(&packet, if of_sender { &mut self.up } else { &mut self.down }, of_sender)?;
@@ -301,7 +302,7 @@ impl World {
         while !out.is_empty() {
             let (packet, frame, rest) = packet(out, self.case.version, Role::Client);
             if self.case.store == Some(Side::Server) {
-                check_stored(&self.disk, &packet)?;
+                crash::check_stored(&self.disk, &packet)?;
             }
             let of_sender = wire::is_of_sender(&packet);
             judge(&packet, if of_sender { &mut self.down } else { &mut self.up }, of_sender)?;
@@ -387,55 +388,6 @@ impl World {
         }
     }
 
-    /// The server's application takes a message. Of every second one of QoS 2 the driver stores nothing itself.
-    fn take_at_server(&mut self, receipt: Receipt, message: usize) {
-        self.write_effects();
-        let stores = self.case.up[message] == QoS::AtLeastOnce || message.is_multiple_of(2);
-        let wait = if stores { self.server.reserve_store_seq() } else { None };
-        if let Some(seq) = wait {
-            self.disk.taken(seq, message);
-        }
-        self.server.acknowledge(receipt, ReasonCode::Success, wait);
-        self.write_effects();
-        self.disk.taken_with_effect(message);
-    }
-
-    /// Hands all effects to the disk.
-    fn write_effects(&mut self) {
-        if self.case.store.is_none() {
-            return;
-        }
-        let Self { case, client, server, disk, .. } = self;
-        let mut next = || match case.store {
-            Some(Side::Client) => client.poll_store(),
-            _ => server.poll_store(),
-        };
-        while let Some(effect) = next() {
-            disk.effect(effect);
-        }
-    }
-
-    /// The side with a store goes on with what the store has. Nobody is connected.
-    fn crash(&mut self) {
-        let (stored, messages) = self.disk.crash();
-        let (sends, receives) = match self.case.store {
-            Some(Side::Client) => {
-                let config = client_config(self.case, CleanStart::Never);
-                self.client = ClientSession::restore(self.case.version, config, &stored, messages);
-                self.at_client.clear();
-                (&mut self.up, &mut self.down)
-            }
-            _ => {
-                let config = server_config(self.case);
-                self.server = ServerSession::restore(NOW, &config, stored, Duration::ZERO, messages);
-                self.at_server.clear();
-                (&mut self.down, &mut self.up)
-            }
-        };
-        sends.sender_crashed(exchanges(&self.disk), |message| self.disk.needs(message));
-        receives.receiver_crashed(&self.disk.durable);
-    }
-
     /// Nothing more can happen: everything has arrived, and both sides are at rest.
     pub(crate) fn check_end(&self) -> Result<(), String> {
         let faultless = self.faults > 0;
@@ -462,28 +414,6 @@ impl World {
         (&self.up, &self.down, self.connected, self.half_open, self.faults).hash(&mut hasher);
         hasher.finish()
     }
-}
-
-/// Exchanges of QoS 2 that are not over, with their messages, and whether PUBREC has come.
-fn exchanges(disk: &Disk) -> Vec<(PacketId, usize, bool)> {
-    let sent = disk.session.sent.iter().map(|(id, _)| (*id, false));
-    let taken = disk.session.taken.iter().map(|id| (*id, true));
-    sent.chain(taken).map(|(id, taken)| (id, disk.numbers[&id], taken)).collect()
-}
-
-/// A side writes `packet`: what it says is on its disk.
-fn check_stored(disk: &Disk, packet: &PacketRef<'_>) -> Result<(), String> {
-    let StoredSession { received, sent, taken, .. } = &disk.session;
-    let is_stored = match packet {
-        PacketRef::PubRec(ack) => received.contains(&ack.id),
-        PacketRef::PubComp(ack) => !received.contains(&ack.id),
-        PacketRef::PubRel(ack) => taken.contains(&ack.id),
-        PacketRef::Publish(publish) if publish.delivery.qos() == QoS::ExactlyOnce => {
-            sent.iter().any(|(id, _)| Some(*id) == publish.delivery.id())
-        }
-        _ => true,
-    };
-    if is_stored { Ok(()) } else { Err(format!("{packet:?} although the store has only {disk:?}")) }
 }
 
 fn message(number: usize) -> Arc<Message> {

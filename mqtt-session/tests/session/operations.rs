@@ -241,12 +241,12 @@ impl Run {
                     Some(seconds) => pair.publish_expiring(&payload, qos, seconds),
                     None => pair.publish(&payload, qos),
                 };
-                self.up.sent(now, qos, expiry, false, Some(ticket));
+                self.up.sent(now, qos, expiry, Some(ticket));
             }
             Side::Server => {
                 let expires = expiry.map(|seconds| now.after_secs(seconds));
                 pair.deliver_message(&message(&self.down.next()), qos, expires);
-                self.down.sent(now, qos, expiry, false, None);
+                self.down.sent(now, qos, expiry, None);
             }
         }
     }
