@@ -7,10 +7,10 @@ use mqtt_codec::PacketId;
 use crate::lazy::{Lazy, Untouched};
 
 /// A set of identifiers, 64 to a map entry: identifiers in use lie close together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct IdSet(Lazy<Members>);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 struct Members {
     words: BTreeMap<u16, u64>,
     len: usize,
@@ -195,6 +195,6 @@ mod tests {
             assert!(set.remove(id(value)));
             assert!(!set.remove(id(value)));
         }
-        assert_eq!(set, IdSet::default());
+        assert_eq!((set.len(), set.iter().count()), (0, 0));
     }
 }

@@ -52,11 +52,3 @@ impl<T: Untouched> DerefMut for Lazy<T> {
         self.0.get_or_insert_default()
     }
 }
-
-impl<T: Untouched + PartialEq> PartialEq for Lazy<T> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<T: Untouched + Eq> Eq for Lazy<T> {}

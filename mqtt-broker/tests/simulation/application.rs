@@ -37,6 +37,7 @@ impl World {
                 } else if has_changed {
                     return self.notice_gap(client);
                 }
+                this.take_effects();
             }
             Packet::SubAck(suback) => {
                 let codes: Vec<u8> = suback.reasons.iter().map(|reason| *reason as u8).collect();
@@ -121,6 +122,7 @@ impl World {
         for receipt in this.receipts.drain(..) {
             this.session.acknowledge(receipt, ReasonCode::Success);
         }
+        this.take_effects();
     }
 
     pub(crate) fn hear_events(&mut self, client: usize) {

@@ -9,8 +9,11 @@ use mqtt_codec::{
     Connect, Message, Packet, PacketId, QoS, ReasonCode, Rules, Seconds, SubscriptionId, SubscriptionOptions,
     Text, Topic, TopicFilter, Will,
 };
-use mqtt_session::{CleanStart, ClientConfig, ClientSession, CloseReason, QueueLimits, Receipt, Ticket};
+use mqtt_session::{
+    CleanStart, ClientConfig, ClientSession, CloseReason, QueueLimits, Receipt, StoredMessage, Ticket,
+};
 
+use super::disk::Disk;
 use super::link::{Writer, open};
 use super::plan::{ClientPlan, Options, Plan, Profile, TOPICS};
 use super::rng::Rng;
@@ -25,7 +28,7 @@ pub(crate) const EMPTY: u32 = 2_000_000;
 pub(crate) struct Client {
     pub(crate) plan: ClientPlan,
     pub(crate) session: ClientSession,
-    packet_ids: u16,
+    pub(crate) packet_ids: u16,
     /// Which life of the program this is.
     pub(crate) program: u32,
     /// Whether it resumes what an earlier life began, without its state.
@@ -39,6 +42,9 @@ pub(crate) struct Client {
     /// What the program has published and has not heard the end of.
     pub(crate) promised: BTreeMap<Ticket, (u32, QoS)>,
     pub(crate) flights: Flights,
+    /// Where the program keeps its session, if it does.
+    pub(crate) disk: Option<Disk>,
+    pub(crate) clean_start: CleanStart,
 }
 
 impl Client {
@@ -47,9 +53,11 @@ impl Client {
             plan.packet_size = u32::MAX;
         }
         let packet_ids = world.server.packet_ids;
-        let session = session(&plan, plan.clean_start, packet_ids);
+        let session = ClientSession::new(plan.version, config(&plan, plan.clean_start, packet_ids));
         Self {
             session,
+            disk: plan.has_disk.then(Disk::default),
+            clean_start: plan.clean_start,
             plan,
             packet_ids,
             program: 0,
@@ -71,7 +79,10 @@ impl Client {
             (true, _) => CleanStart::First,
             (false, _) => CleanStart::Never,
         };
-        self.session = session(&self.plan, clean_start, self.packet_ids);
+        self.session =
+            ClientSession::new(self.plan.version, config(&self.plan, clean_start, self.packet_ids));
+        self.clean_start = clean_start;
+        self.disk = self.plan.has_disk.then(Disk::default);
         self.program += 1;
         self.known = None;
         self.resumes_blindly = clean_start == CleanStart::Never;
@@ -89,18 +100,18 @@ impl Client {
     }
 }
 
-fn session(plan: &ClientPlan, clean_start: CleanStart, packet_ids: u16) -> ClientSession {
+pub(crate) fn config(plan: &ClientPlan, clean_start: CleanStart, packet_ids: u16) -> ClientConfig {
     let packet_ids = PacketId::new(packet_ids).unwrap();
-    let config = ClientConfig {
+    ClientConfig {
         queue: QueueLimits { packet_ids, ..QueueLimits::default() },
         clean_start,
         receive_maximum: NonZeroU16::new(plan.receive_maximum).unwrap(),
         maximum_packet_size: plan.packet_size.min(Rules::MAX_PACKET_SIZE),
         topic_alias_maximum: plan.aliases,
         outgoing_topic_aliases: plan.aliases,
+        store: plan.has_disk,
         ..ClientConfig::default()
-    };
-    ClientSession::new(plan.version, config)
+    }
 }
 
 pub(crate) fn payload(number: u32, size: usize) -> Vec<u8> {
@@ -178,6 +189,7 @@ impl World {
         self.said.insert(number, (topic.to_owned(), size.unwrap_or_default()));
         let message = Arc::new(Message::new(Topic::new(topic).unwrap(), text));
         let this = &mut self.clients[client];
+        let kept = Arc::clone(&message);
         let ticket = this.session.publish(self.now, message, qos, retain, expiry.map(Seconds));
         self.log.say(|| {
             let what = if size.is_some() { number.to_string() } else { "nothing".to_owned() };
@@ -185,6 +197,10 @@ impl World {
         });
         match ticket {
             Ok(ticket) if qos > QoS::AtMostOnce => {
+                if let Some(disk) = &mut this.disk {
+                    let expires = expiry.map(|seconds| self.now.after_secs(seconds));
+                    disk.message(StoredMessage { retain, expires, ..StoredMessage::new(ticket, kept, qos) });
+                }
                 let number = if size.is_some() { number } else { EMPTY };
                 this.promised.insert(ticket, (number, qos));
             }
@@ -229,6 +245,7 @@ impl World {
         let Some(link) = self.links.get_mut(&id) else { return };
         let mut writer = Writer { bytes: Vec::new(), room: link.capacity.saturating_sub(link.up.len()) };
         this.session.poll_transmit(self.now, &mut writer);
+        this.take_effects();
         let mut wrong = None;
         // CONNECT is heard of here as well, so that the packets behind it are understood
         match link.spoken.hear(&writer.bytes) {

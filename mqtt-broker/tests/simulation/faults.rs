@@ -9,6 +9,7 @@ impl World {
     pub(crate) fn strike(&mut self, client: usize, fault: Fault) {
         self.log.say(|| format!("--- c{client}: {fault:?}"));
         let step = self.step;
+        self.struck.extend(self.clients[client].known.map(|(session, _)| session));
         match fault {
             Fault::Cut { client: hears, server } => {
                 if let Some(link) = self.clients[client].link.and_then(|id| self.links.get_mut(&id)) {
@@ -41,6 +42,14 @@ impl World {
                     link.server_hears = Some(step);
                 }
                 self.clients[client].begin_again(clean);
+            }
+            Fault::Restart { told } => {
+                let id = self.clients[client].link;
+                self.abandon(client);
+                if told && let Some(link) = id.and_then(|id| self.links.get_mut(&id)) {
+                    link.server_hears = Some(step);
+                }
+                self.restart(client);
             }
             Fault::Leave { clean, with_will } => {
                 let this = &mut self.clients[client];

@@ -142,6 +142,15 @@ impl Ledger {
         self.opened.remove(&id);
     }
 
+    /// The client has forgotten that these came.
+    pub(crate) fn forget(&mut self, is_forgotten: impl Fn(u16) -> bool) {
+        for (id, opened) in &mut self.opened {
+            if is_forgotten(*id) {
+                opened.program = u32::MAX;
+            }
+        }
+    }
+
     /// A message that was opened before: a repetition, if the rules allow it.
     pub(crate) fn repeats(&mut self, got: &Got) -> Option<Result<(), String>> {
         let opened = self.opened.get_mut(&got.id?).filter(|opened| opened.number == got.number && got.dup)?;

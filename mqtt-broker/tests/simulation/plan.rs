@@ -71,6 +71,8 @@ pub(crate) struct ClientPlan {
     pub(crate) will: Option<WillPlan>,
     /// Whether the application takes its time to acknowledge.
     pub(crate) hesitates: bool,
+    /// Whether the program keeps its session on a disk.
+    pub(crate) has_disk: bool,
     /// Bytes that each direction of its links holds.
     pub(crate) capacity: usize,
 }
@@ -136,6 +138,8 @@ pub(crate) enum Fault {
     TakeOver,
     /// The program ends without a word, and the next one knows nothing: it starts clean, or resumes with empty state.
     Crash { clean: bool, told: bool },
+    /// The program ends without a word, and the next one goes on with its disk; without a disk it starts clean.
+    Restart { told: bool },
     /// The program says goodbye, and the next one knows nothing.
     Leave { clean: bool, with_will: bool },
     /// A shard has no turn for so many steps.
@@ -219,6 +223,7 @@ impl ClientPlan {
             will: rng.once_in(2).then_some(will),
             hesitates: rng.once_in(3),
             capacity: *rng.pick(&[40, 200, 1_000, 64 << 10]),
+            has_disk: rng.once_in(2),
         };
         if !is_watcher {
             return plan;
@@ -233,6 +238,7 @@ impl ClientPlan {
             capacity,
             will: None,
             hesitates: false,
+            has_disk: false,
             ..plan
         }
     }
@@ -296,13 +302,14 @@ const fn options(rng: &mut Rng, v5: bool) -> Options {
 
 const fn fault(rng: &mut Rng) -> Fault {
     let span = rng.between(1, 200) as u32;
-    match rng.below(12) {
+    match rng.below(14) {
         0..=3 => Fault::Cut { client: rng.between(0, 30) as u32, server: span },
         4 => Fault::BlackHole,
         5 => Fault::Stall(span),
         6 => Fault::Deaf(span),
         7 | 8 => Fault::TakeOver,
         9 => Fault::Crash { clean: rng.once_in(2), told: rng.once_in(2) },
+        12 | 13 => Fault::Restart { told: rng.once_in(2) },
         10 => Fault::Leave { clean: rng.once_in(2), with_will: rng.once_in(3) },
         _ => Fault::Busy(span),
     }

@@ -69,6 +69,7 @@ impl World {
         }
         for client in 0..self.clients.len() {
             self.acknowledge(client);
+            moved |= self.clients[client].sync(usize::MAX);
             self.write_client(client);
             if self.clients[client].link.is_none() {
                 self.open(client);

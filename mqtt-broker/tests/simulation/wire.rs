@@ -59,6 +59,17 @@ impl Flights {
         Ok(())
     }
 
+    /// The sender goes on with what it has stored: of each identifier whether it is in use, and whether its PUBREC came.
+    pub(crate) fn restart(&mut self, stored: impl Fn(u16) -> Option<bool>) {
+        self.0.retain(|id, flight| match stored(*id) {
+            Some(is_released) => {
+                flight.is_released = is_released;
+                true
+            }
+            None => false,
+        });
+    }
+
     /// The sender has handled a packet; whether that ended an exchange.
     pub(crate) fn handled(&mut self, window: &mut Window, packet: &Packet) -> Option<u16> {
         let ended = |ack: &Ack| Some(ack.id.get());

@@ -1,6 +1,6 @@
 //! One world: shards, clients, links and a clock, moved step by step by what the seed says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub(crate) said: BTreeMap<u32, (String, usize)>,
     pub(crate) log: Log,
     pub(crate) report: Report,
+    /// Sessions that a fault has met.
+    pub(crate) struck: BTreeSet<u32>,
     /// The first rule that was broken.
     pub(crate) failure: Option<String>,
 }
@@ -48,6 +50,11 @@ pub(crate) struct Report {
     pub(crate) worlds: u64,
     pub(crate) events: u64,
     pub(crate) faults: u64,
+    /// Sessions of the broker, and those of which a fault met the client, its connection or its shard.
+    pub(crate) sessions: u64,
+    pub(crate) sessions_with_faults: u64,
+    /// Programs that went on with what was on their disks.
+    pub(crate) restarts: u64,
     pub(crate) connections: u64,
     pub(crate) packets: u64,
     pub(crate) deliveries: u64,
@@ -64,6 +71,9 @@ impl Report {
         self.worlds += other.worlds;
         self.events += other.events;
         self.faults += other.faults;
+        self.sessions += other.sessions;
+        self.sessions_with_faults += other.sessions_with_faults;
+        self.restarts += other.restarts;
         self.connections += other.connections;
         self.packets += other.packets;
         self.deliveries += other.deliveries;
@@ -102,6 +112,7 @@ impl World {
             said: BTreeMap::new(),
             log: Log { is_on: is_traced, ..Log::default() },
             report,
+            struck: BTreeSet::new(),
             failure: None,
             plan,
         }
@@ -138,6 +149,8 @@ impl World {
         if self.failure.is_none() {
             self.rest();
         }
+        self.report.sessions = self.model.ledgers.len() as u64;
+        self.report.sessions_with_faults = self.struck.len() as u64;
         (self.failure.map_or(Ok(self.report), Err), self.log)
     }
 
@@ -188,10 +201,11 @@ impl World {
                 let this = &self.clients[client];
                 if this.link.is_none() && this.away_until <= self.step {
                     self.open(client);
-                } else if rng.once_in(2) {
-                    self.acknowledge(client);
-                    self.write_client(client);
                 } else {
+                    self.clients[client].sync(rng.below(5));
+                    if rng.once_in(2) {
+                        self.acknowledge(client);
+                    }
                     self.write_client(client);
                 }
             }

@@ -209,3 +209,18 @@ fn deliver(server: &mut ServerAlone, payload: &str, qos: QoS) {
     let matched = Matched { qos, retain: false, subscription_ids: &[] };
     server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
 }
+
+#[test]
+fn messages_of_qos_0_that_waited_for_a_connection_that_ended_are_counted() {
+    let mut server = ServerAlone::new(Version::V5);
+    let kept = message("m");
+    let mut scratch = Vec::new();
+    for _ in 0..3 {
+        let mut outbound = Outbound::kept(&kept, QoS::AtMostOnce, false, None, &mut scratch);
+        let matched = Matched { qos: QoS::AtMostOnce, retain: false, subscription_ids: &[] };
+        server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
+    }
+    assert_eq!((server.session.queued(), server.session.drops().total()), (3, 0));
+    server.session.handle_disconnected(server.now);
+    assert_eq!((server.session.queued(), server.session.drops().get(DropReason::Offline)), (0, 3));
+}

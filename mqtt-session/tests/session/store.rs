@@ -317,3 +317,53 @@ fn an_identifier_that_comes_after_other_effects_has_a_number_of_its_own() {
     server.session.handle_stored(received[0].seq);
     assert_eq!(server.fetch_names(), ["PubRec 1"]);
 }
+
+#[test]
+fn a_message_that_is_taken_between_two_connections_is_stored_as_received_then() {
+    for version in VERSIONS {
+        let mut server = server(version);
+        let Some(Meaning::Message(got)) = server.give(&qos2("m", 1, false)) else { panic!() };
+        server.session.handle_disconnected(server.now);
+        store_all(&mut server);
+        server.session.acknowledge(got.receipt.unwrap(), ReasonCode::Success, None);
+        assert_eq!(ops(&mut server), [StoreOp::Received(id(1))]);
+    }
+}
+
+#[test]
+fn a_refusal_between_two_connections_is_stored_only_where_it_cannot_be_said() {
+    for (version, said, stored) in [
+        (Version::V5, "PubRec 1 0x97", vec![]),
+        (Version::V3_1_1, "PubRec 1", vec![StoreOp::Received(id(1))]),
+    ] {
+        let mut server = server(Version::V5);
+        let Some(Meaning::Message(got)) = server.give(&qos2("m", 1, false)) else { panic!() };
+        server.session.handle_disconnected(server.now);
+        server.session.acknowledge(got.receipt.unwrap(), ReasonCode::QuotaExceeded, None);
+        server.connect = resuming(version);
+        server.attach();
+        store_all(&mut server);
+        server.fetch();
+        server.give(&qos2("m", 1, true));
+        assert_eq!(ops(&mut server), stored);
+        server.session.handle_stored(StoreSeq(u64::MAX));
+        assert_eq!(server.fetch_names(), [said]);
+    }
+}
+
+#[test]
+fn the_store_hears_of_messages_that_are_withdrawn_and_of_no_others() {
+    let mut server = server(Version::V5);
+    server.session.handle_disconnected(server.now);
+    store_all(&mut server);
+    let mut scratch = Vec::new();
+    for (number, qos) in [(1, QoS::AtLeastOnce), (2, QoS::ExactlyOnce), (3, QoS::AtLeastOnce)] {
+        let kept = message(&number.to_string());
+        let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
+        outbound.ticket = Ticket(number);
+        let matched = Matched { qos, retain: false, subscription_ids: &[] };
+        server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
+    }
+    assert_eq!(server.session.withdraw(|message| message.payload != "2"), 1);
+    assert_eq!(ops(&mut server), [StoreOp::Finished(Ticket(2))]);
+}
