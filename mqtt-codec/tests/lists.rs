@@ -53,3 +53,12 @@ fn a_list_is_empty_if_it_has_no_element_whatever_else_is_among_its_bytes() {
     let with = subscribe(&["a"], &[("k", "v")]);
     assert!(!read(&with).user_properties.is_empty());
 }
+
+#[test]
+fn a_text_is_found_by_what_it_says() {
+    let text: mqtt_codec::Text = "key".try_into().unwrap();
+    assert_eq!(text.as_str(), "key");
+    let map = std::collections::BTreeMap::from([(text, 1)]);
+    assert_eq!((map.get("key"), map.get("other")), (Some(&1), None));
+    assert!(mqtt_codec::Text::try_from("\0").is_err());
+}

@@ -163,3 +163,18 @@ proptest! {
         prop_assert!(!filter.view().has_wildcard());
     }
 }
+
+#[test]
+fn a_filter_knows_whether_it_has_a_wildcard() {
+    for (filter, has_wildcard) in [
+        ("a/b", false),
+        ("a/+", true),
+        ("#", true),
+        ("+/b", true),
+        ("$share/g/a", false),
+        ("$share/g/a/#", true),
+    ] {
+        let owned = TopicFilter::new(filter).unwrap();
+        assert_eq!(owned.view().has_wildcard(), has_wildcard, "{filter}");
+    }
+}
