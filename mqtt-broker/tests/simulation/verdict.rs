@@ -24,7 +24,7 @@ impl Model {
         let is_exact = replay.is_none() && (is_unique || !is_shared);
         let (expires, order) = if let Some((expires, publisher, seq)) = self.settle_due(session, got) {
             (expires, Some((publisher, seq)))
-        } else if let Some(index) = self.settle_group(session, got, &mut BTreeSet::new()) {
+        } else if let Some(index) = self.find_group(session, got) {
             let due = &self.shared[index];
             (due.expires, Some((due.publisher, due.seq)))
         } else if let Some(expires) = self.settle_replay(session, got) {
@@ -68,9 +68,21 @@ impl Model {
         Some(self.kept[kept].heard.expires)
     }
 
+    /// The group message that this is; that others were replays is believed only if it cannot be otherwise.
+    fn find_group(&mut self, session: u32, got: &Got) -> Option<usize> {
+        let certain = self.settle_group(session, got, false, &mut BTreeSet::new());
+        certain.or_else(|| self.settle_group(session, got, true, &mut BTreeSet::new()))
+    }
+
     /// Nothing says for which share group a message came, or that it was for one: what was taken to be one group's may
     /// turn out to have come for another reason.
-    fn settle_group(&mut self, session: u32, got: &Got, tried: &mut BTreeSet<usize>) -> Option<usize> {
+    fn settle_group(
+        &mut self,
+        session: u32,
+        got: &Got,
+        may_replay: bool,
+        tried: &mut BTreeSet<usize>,
+    ) -> Option<usize> {
         let explaining = |(index, due): (usize, &SharedDue)| due.explains(session, got).then_some(index);
         let mut candidates: Vec<usize> = self.shared.iter().enumerate().filter_map(explaining).collect();
         candidates.sort_by_key(|index| self.shared[*index].claim.is_some());
@@ -80,8 +92,8 @@ impl Model {
                     None => true,
                     Some((other, before)) => {
                         self.settle_due(other, &before).is_some()
-                            || self.settle_group(other, &before, tried).is_some()
-                            || self.may_be_replayed(other, &before)
+                            || self.settle_group(other, &before, may_replay, tried).is_some()
+                            || (may_replay && self.may_be_replayed(other, &before))
                     }
                 };
             if is_free {

@@ -367,3 +367,13 @@ fn the_store_hears_of_messages_that_are_withdrawn_and_of_no_others() {
     assert_eq!(server.session.withdraw(|message| message.payload != "2"), 1);
     assert_eq!(ops(&mut server), [StoreOp::Finished(Ticket(2))]);
 }
+
+#[test]
+fn a_session_that_no_store_knows_is_replaced_without_a_word_to_it() {
+    let mut connect = resuming(Version::V5);
+    (connect.properties.session_expiry, connect.clean_start) = (None, true);
+    let mut server = ServerAlone::attached(connect, ServerConfig { store: true, ..server_config() });
+    assert_eq!(server.fetch_names(), ["ConnAck"]);
+    server.attach();
+    assert_eq!((ops(&mut server), server.fetch_names()), (vec![], vec!["ConnAck".to_owned()]));
+}
