@@ -1,6 +1,6 @@
 //! What comes to a client's program, and whether it may.
 
-use mqtt_codec::{Delivery, Packet, PacketRef, Publish, ReasonCode};
+use mqtt_codec::{Delivery, Packet, PacketRef, Publish, QoS, ReasonCode};
 use mqtt_session::{ClientEvent, PublishError, Received};
 
 use super::client::{EMPTY, number, payload};
@@ -63,7 +63,8 @@ impl World {
                 wrong = Some(format!("{:?} on {topic} {error}", describe_payload(publish)));
             }
             let this = &mut self.clients[client];
-            this.receipts.extend(receipt);
+            let id = publish.delivery.id().filter(|_| publish.delivery.qos() == QoS::ExactlyOnce);
+            this.receipts.extend(receipt.map(|receipt| (receipt, id)));
             if !this.plan.hesitates || this.receipts.len() > HESITATION {
                 self.acknowledge(client);
             }
@@ -119,7 +120,7 @@ impl World {
     /// The application takes all messages that it has.
     pub(crate) fn acknowledge(&mut self, client: usize) {
         let this = &mut self.clients[client];
-        for receipt in this.receipts.drain(..) {
+        for (receipt, _) in this.receipts.drain(..) {
             this.session.acknowledge(receipt, ReasonCode::Success);
         }
         this.take_effects();
@@ -138,6 +139,7 @@ impl World {
                     {
                         wrong = Some(format!("{number} is acknowledged, but never came to the broker"));
                     }
+                    this.taken.insert(ticket);
                     if matches!(event, ClientEvent::Acknowledged(..)) {
                         this.promised.remove(&ticket);
                     }

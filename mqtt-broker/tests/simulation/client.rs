@@ -1,6 +1,6 @@
 //! A simulated client: a session, the program around it, and what that program was promised.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -38,9 +38,12 @@ pub(crate) struct Client {
     pub(crate) link: Option<u64>,
     pub(crate) away_until: u32,
     connects: u32,
-    pub(crate) receipts: VecDeque<Receipt>,
+    /// Messages that the application has not taken, at QoS 2 with their identifiers.
+    pub(crate) receipts: VecDeque<(Receipt, Option<PacketId>)>,
     /// What the program has published and has not heard the end of.
     pub(crate) promised: BTreeMap<Ticket, (u32, QoS)>,
+    /// Those of them that the server is known to have.
+    pub(crate) taken: BTreeSet<Ticket>,
     pub(crate) flights: Flights,
     /// Where the program keeps its session, if it does.
     pub(crate) disk: Option<Disk>,
@@ -68,6 +71,7 @@ impl Client {
             connects: 0,
             receipts: VecDeque::new(),
             promised: BTreeMap::new(),
+            taken: BTreeSet::new(),
             flights: Flights::default(),
         }
     }
@@ -88,6 +92,7 @@ impl Client {
         self.resumes_blindly = clean_start == CleanStart::Never;
         self.receipts.clear();
         self.promised.clear();
+        self.taken.clear();
         self.flights = Flights::default();
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use mqtt_codec::PacketId;
 use mqtt_session::{ClientSession, StoreEffect, StoredMessage, StoredSession, Ticket};
 
 use super::client::{Client, config};
@@ -59,6 +60,20 @@ impl Client {
         count > 0
     }
 
+    /// What the disk must have, or must not have, whatever has reached it.
+    fn check_disk(&self) -> Result<(), String> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        let needs = |ticket: &Ticket| !self.taken.contains(ticket) && !disk.messages.contains_key(&ticket.0);
+        if let Some((_, (number, _))) = self.promised.iter().find(|(ticket, _)| needs(ticket)) {
+            return Err(format!("the disk has forgotten message {number}, which nobody has acknowledged"));
+        }
+        let taken_early = |id: &PacketId| disk.session.received.contains(id);
+        match self.receipts.iter().filter_map(|(_, id)| *id).find(taken_early) {
+            Some(id) => Err(format!("the disk knows {id} as received, which the program has not taken")),
+            None => Ok(()),
+        }
+    }
+
     /// The program dies, and goes on with what is on its disk. Returns whether there was a session.
     fn restart(&mut self) -> bool {
         let Some(disk) = self.disk.as_mut().filter(|disk| disk.session.exists) else { return false };
@@ -83,6 +98,9 @@ impl World {
     /// The program dies, and another one goes on with its disk, if there is anything on it.
     pub(crate) fn restart(&mut self, client: usize) {
         let this = &mut self.clients[client];
+        if let Err(error) = this.check_disk() {
+            return self.fail(format!("at c{client}: {error}"));
+        }
         if !this.restart() {
             this.begin_again(true);
             return;
