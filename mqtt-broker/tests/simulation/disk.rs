@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use mqtt_codec::PacketId;
 use mqtt_session::{ClientSession, StoreEffect, StoredMessage, StoredSession, Ticket};
 
-use super::client::{Client, config};
+use super::client::{Client, config, number};
 use super::world::World;
 
 /// The broker's session that a program has heard of, and whether that ends with its connection.
@@ -85,11 +85,16 @@ impl Client {
         self.receipts.clear();
         self.promised.retain(|ticket, _| disk.messages.contains_key(&ticket.0));
         let StoredSession { sent, taken, .. } = &disk.session;
-        self.flights.restart(|id| {
-            let is_sent = sent.iter().any(|(sent, _)| sent.get() == id);
-            let is_taken = taken.iter().any(|taken| taken.get() == id);
-            (is_sent || is_taken).then_some(is_taken)
-        });
+        let is_that = |ticket: &Ticket, wanted| {
+            disk.messages.get(&ticket.0).is_some_and(|stored| {
+                let message = &stored.message;
+                number(message.topic.as_str(), &message.payload) == Some(wanted)
+            })
+        };
+        self.flights.restart(
+            |id, number| sent.iter().any(|(sent, ticket)| sent.get() == id && is_that(ticket, number)),
+            |id| taken.iter().any(|taken| taken.get() == id),
+        );
         true
     }
 }

@@ -59,14 +59,12 @@ impl Flights {
         Ok(())
     }
 
-    /// The sender goes on with what it has stored: of each identifier whether it is in use, and whether its PUBREC came.
-    pub(crate) fn restart(&mut self, stored: impl Fn(u16) -> Option<bool>) {
-        self.0.retain(|id, flight| match stored(*id) {
-            Some(is_released) => {
-                flight.is_released = is_released;
-                true
-            }
-            None => false,
+    /// The sender goes on with what it has stored: the messages that were `sent` with an identifier, and those of which
+    /// PUBREC was `taken`. The identifiers of QoS 1 are not stored, and another message may have them again.
+    pub(crate) fn restart(&mut self, sent: impl Fn(u16, u32) -> bool, taken: impl Fn(u16) -> bool) {
+        self.0.retain(|id, flight| {
+            flight.is_released &= taken(*id);
+            flight.is_released || sent(*id, flight.number)
         });
     }
 
