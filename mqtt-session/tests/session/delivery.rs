@@ -114,11 +114,7 @@ fn mqtt_5_0__4_3_2_3_a_publish_is_unacknowledged_until_its_puback() {
 fn mqtt_5_0__4_3_3_3_and_mqtt_5_0__4_3_3_5_a_message_of_qos_2_is_in_flight_until_pubcomp() {
     for version in VERSIONS {
         let mut server = ServerAlone::new(version);
-        let mut scratch = Vec::new();
-        let kept = message("m");
-        let mut outbound = Outbound::kept(&kept, QoS::ExactlyOnce, false, None, &mut scratch);
-        let matched = mqtt_session::Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
-        server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
+        server.queue("m", QoS::ExactlyOnce);
         assert_eq!(server.fetch_names(), ["Publish 1 m"]);
         assert_eq!(server.session.in_flight(), 1);
         assert_eq!(server.ask(&Packet::PubRec(Ack::new(id(1)))), ["PubRel 1"]);

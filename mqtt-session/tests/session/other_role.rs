@@ -3,19 +3,10 @@
 use std::num::NonZeroU16;
 
 use mqtt_codec::{Ack, Packet, QoS, ReasonCode, Version};
-use mqtt_session::{CloseReason, Matched, Outbound, Violation};
+use mqtt_session::{CloseReason, Violation};
 
 use crate::common::{ClientAlone, Meaning, ServerAlone, VERSIONS, id, message, resuming, server_config};
 use crate::delivery::{publish, qos1, qos2, refusing};
-
-/// A message for the client of `server`, in its queue.
-fn deliver(server: &mut ServerAlone, payload: &str, qos: QoS) {
-    let kept = message(payload);
-    let mut scratch = Vec::new();
-    let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
-    let matched = Matched { qos, retain: false, subscription_ids: &[] };
-    server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
-}
 
 /// A server whose client has said that it takes two messages at a time.
 fn server_of_two() -> ServerAlone {
@@ -37,7 +28,7 @@ fn mqtt_3_1_1__2_3_1_6_and_mqtt_5_0__2_2_1_5_each_answer_of_a_server_has_the_ide
         assert_eq!(server.ask(&qos1("a", 5, false)), ["PubAck 5"]);
         assert_eq!(server.ask(&qos2("b", 65_535, false)), ["PubRec 65535"]);
         assert_eq!(server.ask(&Packet::PubRel(Ack::new(id(65_535)))), ["PubComp 65535"]);
-        deliver(&mut server, "c", QoS::ExactlyOnce);
+        server.queue("c", QoS::ExactlyOnce);
         assert_eq!(server.fetch_names(), ["Publish 1 c"]);
         assert_eq!(server.ask(&Packet::PubRec(Ack::new(id(1)))), ["PubRel 1"]);
     }
@@ -48,7 +39,7 @@ fn mqtt_3_1_1__3_3_1_1_and_mqtt_3_1_1__4_4_0_1_and_mqtt_5_0__3_3_1_1_a_server_se
     for version in VERSIONS {
         let mut server = ServerAlone::new(version);
         for (payload, qos) in [("a", QoS::ExactlyOnce), ("b", QoS::AtLeastOnce), ("c", QoS::ExactlyOnce)] {
-            deliver(&mut server, payload, qos);
+            server.queue(payload, qos);
         }
         assert_eq!(server.fetch_names(), ["Publish 1 a", "Publish 2 b", "Publish 3 c"]);
         server.ask(&Packet::PubRec(Ack::new(id(3))));
@@ -61,7 +52,7 @@ fn mqtt_3_1_1__3_3_1_1_and_mqtt_3_1_1__4_4_0_1_and_mqtt_5_0__3_3_1_1_a_server_se
 #[test]
 fn mqtt_5_0__4_3_3_6_a_server_owes_only_pubrel_after_pubrec() {
     let mut server = ServerAlone::new(Version::V5);
-    deliver(&mut server, "m", QoS::ExactlyOnce);
+    server.queue("m", QoS::ExactlyOnce);
     server.fetch();
     assert_eq!(server.ask(&Packet::PubRec(Ack::new(id(1)))), ["PubRel 1"]);
     for _ in 0..2 {
@@ -75,7 +66,7 @@ fn mqtt_5_0__4_4_0_2_what_a_client_refuses_is_not_sent_again() {
     for refusal in [Packet::PubAck(refusing(1)), Packet::PubRec(refusing(1))] {
         let qos = if matches!(refusal, Packet::PubAck(_)) { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
         let mut server = ServerAlone::new(Version::V5);
-        deliver(&mut server, "m", qos);
+        server.queue("m", qos);
         server.fetch();
         assert!(server.ask(&refusal).is_empty());
         server.attach();
@@ -92,7 +83,7 @@ fn mqtt_5_0__4_9_0_1_and_mqtt_5_0__4_9_0_2_a_server_keeps_to_the_clients_receive
         (QoS::ExactlyOnce, Packet::PubRec(refusing(1))),
     ] {
         let mut server = server_of_two();
-        ["a", "b", "c", "d"].iter().for_each(|payload| deliver(&mut server, payload, qos));
+        ["a", "b", "c", "d"].iter().for_each(|payload| _ = server.queue(payload, qos));
         assert_eq!(server.fetch_names(), ["Publish 1 a", "Publish 2 b"]);
         assert_eq!(server.ask(&answer), ["Publish 3 c"]);
         assert!(server.ask(&answer).iter().all(|sent| !sent.starts_with("Publish")), "it counts once");
@@ -102,7 +93,7 @@ fn mqtt_5_0__4_9_0_1_and_mqtt_5_0__4_9_0_2_a_server_keeps_to_the_clients_receive
 #[test]
 fn mqtt_5_0__4_9_0_3_a_server_whose_quota_is_used_up_answers_all_the_same() {
     let mut server = server_of_two();
-    ["a", "b", "c"].iter().for_each(|payload| deliver(&mut server, payload, QoS::ExactlyOnce));
+    ["a", "b", "c"].iter().for_each(|payload| _ = server.queue(payload, QoS::ExactlyOnce));
     assert_eq!(server.fetch_names(), ["Publish 1 a", "Publish 2 b"]);
     assert_eq!(server.ask(&Packet::PingReq), ["PingResp"]);
     assert_eq!(server.ask(&qos1("up", 9, false)), ["PubAck 9"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mqtt_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, Seconds, Sink, SubAck, Version};
-use mqtt_session::{CloseReason, DropReason, Matched, Outbound, Transmit};
+use mqtt_session::{CloseReason, DropReason, Transmit};
 
 use crate::common::{
     ClientAlone, Meaning, ServerAlone, VERSIONS, client_config, id, message, nonzero, resuming,
@@ -149,7 +149,7 @@ fn a_server_counts_what_it_has_written_and_what_it_has_dropped() {
     for version in VERSIONS {
         let mut server = ServerAlone::new(version);
         for _ in 0..2 {
-            deliver(&mut server, "m", QoS::AtLeastOnce);
+            server.queue("m", QoS::AtLeastOnce);
         }
         assert_eq!(server.session.take_written(), 0);
         server.fetch();
@@ -157,7 +157,7 @@ fn a_server_counts_what_it_has_written_and_what_it_has_dropped() {
         assert_eq!(server.session.drops().total(), 0);
         server.session.handle_disconnected(server.now);
         for _ in 0..3 {
-            deliver(&mut server, "gone", QoS::AtMostOnce);
+            server.queue("gone", QoS::AtMostOnce);
         }
         let drops = server.session.drops();
         assert_eq!((drops.get(DropReason::Offline), drops.total()), (3, 3));
@@ -202,23 +202,11 @@ fn a_code_that_an_acknowledgement_cannot_carry_is_replaced() {
     }
 }
 
-fn deliver(server: &mut ServerAlone, payload: &str, qos: QoS) {
-    let kept = message(payload);
-    let mut scratch = Vec::new();
-    let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
-    let matched = Matched { qos, retain: false, subscription_ids: &[] };
-    server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
-}
-
 #[test]
 fn messages_of_qos_0_that_waited_for_a_connection_that_ended_are_counted() {
     let mut server = ServerAlone::new(Version::V5);
-    let kept = message("m");
-    let mut scratch = Vec::new();
     for _ in 0..3 {
-        let mut outbound = Outbound::kept(&kept, QoS::AtMostOnce, false, None, &mut scratch);
-        let matched = Matched { qos: QoS::AtMostOnce, retain: false, subscription_ids: &[] };
-        server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
+        server.queue("m", QoS::AtMostOnce);
     }
     assert_eq!((server.session.queued(), server.session.drops().total()), (3, 0));
     server.session.handle_disconnected(server.now);

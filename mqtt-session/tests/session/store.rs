@@ -356,13 +356,8 @@ fn the_store_hears_of_messages_that_are_withdrawn_and_of_no_others() {
     let mut server = server(Version::V5);
     server.session.handle_disconnected(server.now);
     store_all(&mut server);
-    let mut scratch = Vec::new();
     for (number, qos) in [(1, QoS::AtLeastOnce), (2, QoS::ExactlyOnce), (3, QoS::AtLeastOnce)] {
-        let kept = message(&number.to_string());
-        let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
-        outbound.ticket = Ticket(number);
-        let matched = Matched { qos, retain: false, subscription_ids: &[] };
-        server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>);
+        server.queue_as(Ticket(number), &number.to_string(), qos);
     }
     assert_eq!(server.session.withdraw(|message| message.payload != "2"), 1);
     assert_eq!(ops(&mut server), [StoreOp::Finished(Ticket(2))]);

@@ -1,21 +1,13 @@
 //! Mistakes that other implementations made in 2025 and 2026, one test each.
 
 use mqtt_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, Seconds, Subscription, TopicFilter, Version};
-use mqtt_session::{CleanStart, ClientConfig, Delivered, Matched, Outbound, ServerEvent};
+use mqtt_session::{CleanStart, ClientConfig, Matched, Outbound, ServerEvent};
 
 use crate::common::{
     ClientAlone, Meaning, Pair, ServerAlone, Side, VERSIONS, client_config, id, message, nonzero, payloads,
     resuming, server_config, will,
 };
 use crate::delivery::{qos1, qos2, refusing};
-
-fn deliver(server: &mut ServerAlone, payload: &str) -> Delivered {
-    let kept = message(payload);
-    let mut scratch = Vec::new();
-    let mut outbound = Outbound::kept(&kept, QoS::ExactlyOnce, false, None, &mut scratch);
-    let matched = Matched { qos: QoS::ExactlyOnce, retain: false, subscription_ids: &[] };
-    server.session.deliver(server.now, &mut outbound, &matched, None::<&mut Vec<u8>>)
-}
 
 #[test]
 fn a_dup_of_qos_2_before_pubrel_is_not_delivered_twice() {
@@ -33,7 +25,7 @@ fn a_dup_of_qos_2_before_pubrel_is_not_delivered_twice() {
 fn the_two_directions_of_qos_2_do_not_share_identifiers() {
     for version in VERSIONS {
         let mut server = ServerAlone::new(version);
-        deliver(&mut server, "down");
+        server.queue("down", QoS::ExactlyOnce);
         assert_eq!(server.fetch_names(), ["Publish 1 down"]);
         assert_eq!(server.ask(&qos2("up", 1, false)), ["PubRec 1"]);
         assert_eq!(server.ask(&Packet::PubRec(Ack::new(id(1)))), ["PubRel 1"]);
@@ -48,7 +40,7 @@ fn the_two_directions_of_qos_2_do_not_share_identifiers() {
 fn a_pubrel_that_is_owed_is_sent_on_resume() {
     for version in VERSIONS {
         let mut server = ServerAlone::new(version);
-        deliver(&mut server, "m");
+        server.queue("m", QoS::ExactlyOnce);
         server.fetch();
         server.give(&Packet::PubRec(Ack::new(id(1))));
         // the connection is lost before PUBREL leaves
@@ -60,7 +52,7 @@ fn a_pubrel_that_is_owed_is_sent_on_resume() {
 #[test]
 fn a_refusing_pubrec_is_not_followed_by_pubrel() {
     let mut server = ServerAlone::new(Version::V5);
-    deliver(&mut server, "m");
+    server.queue("m", QoS::ExactlyOnce);
     server.fetch();
     assert!(server.ask(&Packet::PubRec(refusing(1))).is_empty());
     server.attach();
@@ -70,7 +62,7 @@ fn a_refusing_pubrec_is_not_followed_by_pubrel() {
 #[test]
 fn a_refusing_pubrec_after_a_good_one_is_not_answered_with_another_pubrel() {
     let mut server = ServerAlone::new(Version::V5);
-    deliver(&mut server, "m");
+    server.queue("m", QoS::ExactlyOnce);
     server.fetch();
     assert_eq!(server.ask(&Packet::PubRec(Ack::new(id(1)))), ["PubRel 1"]);
     assert!(server.ask(&Packet::PubRec(refusing(1))).is_empty());

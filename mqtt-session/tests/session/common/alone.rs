@@ -1,8 +1,11 @@
 //! One session and the packets of a peer who may do anything.
 
 use bytes::BytesMut;
-use mqtt_codec::{ConnAck, Connect, Decoder, Packet, PacketRef, ReasonCode, Role, Rules, Version};
-use mqtt_session::{ClientConfig, ClientSession, Received, ServerConfig, ServerSession, Time};
+use mqtt_codec::{ConnAck, Connect, Decoder, Packet, PacketRef, QoS, ReasonCode, Role, Rules, Version};
+use mqtt_session::{
+    ClientConfig, ClientSession, Delivered, Matched, Outbound, Received, ServerConfig, ServerSession, Ticket,
+    Time,
+};
 
 use super::{Got, resuming};
 
@@ -80,6 +83,20 @@ impl ServerAlone {
             self.session.acknowledge(receipt, ReasonCode::Success, None);
         }
         self.fetch_names()
+    }
+
+    /// A message for the client, which goes into its queue.
+    pub(crate) fn queue(&mut self, payload: &str, qos: QoS) -> Delivered {
+        self.queue_as(Ticket::default(), payload, qos)
+    }
+
+    /// The same, stored under `ticket`.
+    pub(crate) fn queue_as(&mut self, ticket: Ticket, payload: &str, qos: QoS) -> Delivered {
+        let (kept, mut scratch) = (super::message(payload), Vec::new());
+        let mut outbound = Outbound::kept(&kept, qos, false, None, &mut scratch);
+        outbound.ticket = ticket;
+        let matched = Matched { qos, retain: false, subscription_ids: &[] };
+        self.session.deliver(self.now, &mut outbound, &matched, None::<&mut Vec<u8>>)
     }
 
     pub(crate) fn fetch(&mut self) -> Vec<Packet> {
