@@ -6,8 +6,8 @@ use std::time::Duration;
 use mqtt_codec::{Message, QoS, ReasonCode};
 use mqtt_session::{ClientConfig, ClientSession, ServerSession, StoredMessage, Ticket, Time};
 
+use super::super::Got;
 use super::{Disk, Pair, Side};
-use crate::common::Got;
 
 impl Pair {
     /// The server's store is looked at, if it has one.
