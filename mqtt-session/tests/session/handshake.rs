@@ -1,12 +1,12 @@
 //! CONNECT, CONNACK, and what each side makes of them.
 
-use mqtt_codec::{ConnAck, Packet, PacketRef, QoS, ReasonCode, Seconds, Version};
+use mqtt_codec::{ConnAck, Packet, PacketRef, QoS, ReasonCode, Seconds, SubAck, Version};
 use mqtt_session::{
     CleanStart, ClientConfig, ClientEvent, CloseReason, PublishError, ServerConfig, SubscribeError, Violation,
 };
 
 use crate::common::{
-    ClientAlone, Pair, ServerAlone, Side, VERSIONS, client_config, filter, message, nonzero, payloads,
+    ClientAlone, Pair, ServerAlone, Side, VERSIONS, client_config, filter, id, message, nonzero, payloads,
     resuming, server_config, subscription, text,
 };
 
@@ -198,7 +198,7 @@ fn what_was_begun_with_a_server_that_now_supports_less_is_given_up_and_told() {
     assert_eq!(client.accept(&connack), ["PubRel 1"], "the server may know the identifier");
     let dropped = ClientEvent::Dropped(ticket, PublishError::QoSNotSupported);
     assert_eq!(client.session.poll_event(), Some(dropped));
-    client.ask(&Packet::PubComp(mqtt_codec::Ack::new(crate::common::id(1))));
+    client.ask(&Packet::PubComp(mqtt_codec::Ack::new(id(1))));
     assert_eq!(client.session.in_flight(), 0);
     assert_eq!(client.session.unacknowledged(), 0);
 }
@@ -314,4 +314,36 @@ fn a_code_that_disconnect_cannot_carry_is_replaced() {
     pair.client.disconnect(ReasonCode::GrantedQoS2);
     pair.drive();
     assert_eq!(pair.sent_by(Side::Client), ["Disconnect 0x80"]);
+}
+
+#[test]
+fn connect_names_only_the_limits_that_are_not_those_of_the_protocol() {
+    for (config, said) in [
+        (ClientConfig { topic_alias_maximum: 0, ..client_config() }, (None, None)),
+        (
+            ClientConfig { topic_alias_maximum: 7, maximum_packet_size: 1_000, ..client_config() },
+            (Some(7), Some(1_000)),
+        ),
+    ] {
+        let mut client = ClientAlone::opened(resuming(Version::V5), config);
+        let [Packet::Connect(connect)] = &client.fetch()[..] else { panic!("no CONNECT") };
+        let properties = &connect.properties;
+        let maximum = properties.maximum_packet_size.map(core::num::NonZeroU32::get);
+        assert_eq!((properties.topic_alias_maximum, maximum), said);
+    }
+}
+
+#[test]
+fn who_does_not_want_that_is_not_subscribed_again() {
+    for resubscribe in [true, false] {
+        let config = ClientConfig { resubscribe, ..client_config() };
+        let mut client = ClientAlone::opened(resuming(Version::V5), config);
+        client.session.subscribe(vec![subscription("f", QoS::AtLeastOnce)], None).unwrap();
+        assert_eq!(client.accept(&ConnAck::new(false, ReasonCode::Success)), ["Subscribe 1"]);
+        let granted = SubAck { id: id(1), properties: None, reasons: vec![ReasonCode::GrantedQoS1] };
+        client.give(&Packet::SubAck(granted));
+        client.open();
+        let said = client.accept(&ConnAck::new(false, ReasonCode::Success));
+        assert_eq!(said.len(), usize::from(resubscribe), "{said:?}");
+    }
 }
