@@ -70,6 +70,7 @@ pub mod core;
 mod files;
 #[cfg(feature = "net")]
 mod net;
+pub mod store;
 
 #[cfg(feature = "net")]
 #[doc(hidden)]
