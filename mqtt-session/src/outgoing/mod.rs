@@ -78,6 +78,11 @@ impl Outgoing {
         })
     }
 
+    /// Puts a message at the end of the queue that was accepted before.
+    pub(crate) fn accept(&mut self, queued: Queued) {
+        self.queue.push_accepted(queued);
+    }
+
     /// Whether a message may overtake nothing by being sent now.
     #[inline]
     pub(crate) fn is_clear(&self, window: &Window) -> bool {

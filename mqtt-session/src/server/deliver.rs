@@ -5,6 +5,7 @@ use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, Subscriptio
 use super::{Link, ServerSession, State};
 use crate::error::DropReason;
 use crate::outgoing::{Progress, Queued, delivery, remaining};
+use crate::stored::StoredMessage;
 use crate::time::Time;
 use crate::transmit::{Outbound, Transmit};
 
@@ -57,6 +58,14 @@ impl ServerSession {
             return delivered;
         }
         self.queue(now, message, matched, qos)
+    }
+
+    /// A message that was left in the store comes from there: it waits here from now on, behind those that do.
+    ///
+    /// The limits of the queue do not apply, because it was accepted before: who fetches messages fetches as many as
+    /// the client can take.
+    pub fn deliver_stored(&mut self, message: StoredMessage) {
+        self.state.outgoing.accept(message.into());
     }
 
     /// Forgets messages that the client may no longer have, as far as they wait. Returns how many.

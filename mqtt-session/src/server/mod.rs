@@ -265,6 +265,13 @@ impl ServerSession {
         self.close(CloseReason::Malformed(error));
     }
 
+    /// The driver has not read from the client for a reason of its own: that was no silence of the client's.
+    pub fn handle_unheard(&mut self, now: Time) {
+        if let Some(link) = &mut self.link {
+            link.silence.heard(now);
+        }
+    }
+
     /// The client has read nothing of what it was sent for longer than the driver allows: the connection ends.
     ///
     /// Its silence is not counted while it is not read from, so without this a client that never reads could stay.

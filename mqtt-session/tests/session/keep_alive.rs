@@ -218,3 +218,21 @@ fn mqtt_3_1_1__3_12_4_1_and_mqtt_5_0__3_12_4_1_each_pingreq_gets_a_pingresp() {
         assert_eq!(server.fetch_names(), ["PingResp"; 3]);
     }
 }
+
+#[test]
+fn a_client_that_was_not_listened_to_was_not_silent() {
+    for version in VERSIONS {
+        let mut connect = resuming(version);
+        connect.keep_alive = 10;
+        let mut server = ServerAlone::attached(connect, server_config());
+        for _ in 0..10 {
+            server.now = server.now.after_secs(14);
+            server.session.handle_unheard(server.now);
+            server.session.handle_timeout(server.now);
+            assert_eq!(server.session.close_reason(), None);
+        }
+        server.now = server.now.after_secs(15);
+        server.session.handle_timeout(server.now);
+        assert_eq!(server.session.close_reason(), Some(CloseReason::KeepAlive));
+    }
+}

@@ -272,3 +272,25 @@ fn the_end_of_a_session_reaches_the_store_although_the_next_one_begins_before() 
     assert!(!server.attach());
     assert_eq!(store_all(&mut server), [StoreOp::Ended]);
 }
+
+#[test]
+fn a_message_that_was_left_in_the_store_is_delivered_whatever_the_limits_say_and_in_its_order() {
+    for version in VERSIONS {
+        let mut config = STORING();
+        config.queue.messages = 1;
+        config.queue.bytes = 1;
+        let mut server = ServerAlone::attached(resuming(version), config);
+        store_all(&mut server);
+        server.fetch();
+        for (ticket, qos) in [(5, QoS::AtLeastOnce), (6, QoS::ExactlyOnce), (7, QoS::AtLeastOnce)] {
+            server.session.deliver_stored(kept(ticket, qos));
+        }
+        // the identifier of QoS 2 is stored first
+        assert_eq!(server.fetch_names(), ["Publish 1 5"]);
+        assert_eq!(store_all(&mut server), [sent(id(2), 6)]);
+        assert_eq!(server.fetch_names(), ["Publish 2 6", "Publish 3 7"]);
+        server.ask(&Packet::PubAck(Ack::new(id(1))));
+        assert_eq!(store_all(&mut server), [StoreOp::Finished(Ticket(5))]);
+        assert_eq!(server.session.drops().total(), 0);
+    }
+}
