@@ -9,12 +9,14 @@ use mqtt_codec::{Decoder, Text, TopicFilter};
 use mqtt_session::{Drops, ServerSession, Time};
 
 use super::access::ClientAccess;
+use super::backlog::Backlog;
 use super::output::Output;
 use super::pace::Pace;
 use super::replay::Replays;
 use super::router::SessionKey;
 use super::shard::{ConnectionId, Slot};
 use super::user::User;
+use crate::store::SessionNumber;
 
 /// One client identifier with its session.
 pub(super) struct Client {
@@ -24,6 +26,10 @@ pub(super) struct Client {
     /// The generation of its first session, by which the store knows the client.
     first_generation: u16,
     pub(super) session: ServerSession,
+    /// The number under which the store has the session, if it has.
+    pub(super) number: Option<SessionNumber>,
+    /// What waits for the session in the store alone.
+    pub(super) backlog: Option<Box<Backlog>>,
     pub(super) link: Option<Box<Link>>,
     /// Whose session it is: the user who began it, or who went on with one of nobody in particular.
     pub(super) user: Option<Arc<User>>,
@@ -154,6 +160,8 @@ impl Clients {
                 key,
                 first_generation: key.generation,
                 session,
+                number: None,
+                backlog: None,
                 link: None,
                 user: None,
                 access: None,

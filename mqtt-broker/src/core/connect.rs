@@ -74,6 +74,7 @@ impl ShardCore {
         let attached = client.session.attach(now, &connect.view(), assigned, &config.session);
         if !attached.session_present {
             Self::remove_subscriptions(&self.hub, client);
+            client.backlog = None;
             self.clients.renew_key(slot);
         }
         let Some(client) = self.clients.get(slot) else { return Ok(slot) };
@@ -94,6 +95,7 @@ impl ShardCore {
         });
         self.mark(slot);
         self.handle_session(now, slot);
+        self.tell_owed(slot);
         if !unread.is_empty() {
             self.handle_bytes(now, slot, &unread);
         }
@@ -149,11 +151,12 @@ impl ShardCore {
                 Some(ServerEvent::Will(will)) => self.publish_will(now, key, &will),
                 Some(ServerEvent::Ended) => {
                     // the store hears of the end as well
-                    self.store_effects(slot);
+                    self.store_effects(now, slot);
                     let Some(client) = self.clients.get(slot) else { break };
                     count_messages(client, self.hub.counters(self.shard));
                     Self::remove_subscriptions(&self.hub, client);
                     self.hub.presences.set_access(key, None);
+                    self.hub.presences.set_owed(key, None);
                     self.clients.remove(slot);
                 }
                 Some(_) => {}
@@ -167,6 +170,7 @@ impl ShardCore {
                 }
             }
         }
+        self.store_effects(now, slot);
         let clients = &mut self.clients;
         self.timers.compact(clients.len(), |slot, deadline| {
             clients.get(Slot(slot)).is_some_and(|client| client.armed == Some(deadline))

@@ -62,7 +62,7 @@ impl ShardCore {
                 Ok(None) => return handled,
                 Err(error) => return handled.failed(error),
             };
-            if let Some(at) = self.held_up(now, key) {
+            if let Some(at) = self.held_up(now, key).or_else(|| self.waits_for_store(now, frame)) {
                 return handled.held_up(at);
             }
             let packet = match reader.decoder.decode(frame) {
@@ -80,7 +80,7 @@ impl ShardCore {
                     self.handle_publish(now, slot, key, &publish, receipt);
                 }
                 Some(Received::Subscribe(subscribe)) => self.handle_subscribe(now, slot, &subscribe),
-                Some(Received::Unsubscribe(unsubscribe)) => self.handle_unsubscribe(slot, &unsubscribe),
+                Some(Received::Unsubscribe(unsubscribe)) => self.handle_unsubscribe(now, slot, &unsubscribe),
                 Some(Received::Authentication(auth)) => self.handle_auth(slot, &auth),
                 Some(Received::Disconnect(_)) | None => {}
             }
@@ -114,6 +114,9 @@ impl ShardCore {
         // who was not read from had no deadline, and has one again
         let resumed = link.throttled && !handled.throttled;
         link.throttled = handled.throttled;
+        if handled.resumes.is_some() {
+            link.pace.get_or_insert_default();
+        }
         let held_up = link.pace.as_deref_mut().is_some_and(|pace| pace.hold_up(handled.resumes));
         self.timers.arm(slot.0, handled.resumes, &mut client.armed);
         if let Some(error) = handled.error {

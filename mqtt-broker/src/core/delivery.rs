@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::QoS;
-use mqtt_session::{Outbound, Time};
+use mqtt_codec::{QoS, SubscriptionId};
+use mqtt_session::{Delivered, Outbound, QueueLimits, Ticket, Time};
 
 use super::access::Rules;
-use super::clients::Clients;
+use super::clients::{Client, Clients};
 use super::hub::Hub;
+use super::journal::Journal;
 use super::local::{self, Locals};
 use super::mail::{Forwarded, Mail};
 use super::router::{Granted, GroupId, Matched, SessionKey};
 use super::shard::{ShardCore, Work, mark};
-use super::stats::Counter;
+use super::stats::{Counter, Counters};
 use super::turn::count_messages;
-
-/// Messages for another shard that are posted before the end of the turn, so that a turn cannot hold any number.
-const POST: usize = 1_024;
+use crate::store::{Owed, SessionNumber, Waiting};
 
 /// Who gets messages of one topic: a session with all its subscriptions that match, or one member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +48,10 @@ struct Delivery<'s> {
     work: &'s mut Work,
     now: Time,
     from: Option<SessionKey>,
+    limits: &'s QueueLimits,
+    journal: &'s mut Journal,
+    /// Whether another shard has stored the message, with those who are owed it.
+    forwarded: bool,
     delivered: usize,
 }
 
@@ -58,7 +61,21 @@ impl ShardCore {
         let topic = message.message().topic.as_str();
         let (hub, rules, shard) = (&*self.hub, &self.rules, self.shard);
         let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
-        let mut delivery = Delivery { shard, hub, rules, clients, locals, work, now, from, delivered: 0 };
+        let (limits, journal) = (&self.config.session.queue, &mut self.journal);
+        let mut delivery = Delivery {
+            shard,
+            hub,
+            rules,
+            clients,
+            locals,
+            work,
+            now,
+            from,
+            limits,
+            journal,
+            forwarded: false,
+            delivered: 0,
+        };
         match self.cache.get(topic, hub.generations()) {
             Some(targets) => delivery.deliver_all(message, targets),
             None => {
@@ -75,12 +92,27 @@ impl ShardCore {
     /// A message that another shard has routed to sessions of this one.
     pub(super) fn handle_forwarded(&mut self, now: Time, forwarded: &Forwarded) {
         let mut scratch = std::mem::take(&mut self.work.scratch);
-        let Forwarded { message, qos, retain, expires, from, targets } = forwarded;
+        let Forwarded { message, qos, retain, expires, ticket, from, targets } = forwarded;
         let mut outbound = Outbound::kept(message, *qos, *retain, *expires, &mut scratch);
+        outbound.ticket = *ticket;
         let (hub, rules, shard) = (&*self.hub, &self.rules, self.shard);
         let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
         let from = *from;
-        let mut delivery = Delivery { shard, hub, rules, clients, locals, work, now, from, delivered: 0 };
+        let (limits, journal) = (&self.config.session.queue, &mut self.journal);
+        let mut delivery = Delivery {
+            shard,
+            hub,
+            rules,
+            clients,
+            locals,
+            work,
+            now,
+            from,
+            limits,
+            journal,
+            forwarded: true,
+            delivered: 0,
+        };
         for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
             if let Some((key, _)) = same.first() {
                 delivery.deliver_local(&mut outbound, *key, same.iter().map(|(_, granted)| granted));
@@ -109,6 +141,48 @@ fn collect(hub: &Hub, topic: &str) -> Box<[Target]> {
         }
     }
     targets.into()
+}
+
+/// What the matching subscriptions of one session say together.
+struct Combined {
+    /// [MQTT-3.3.4-2] the highest of those that match
+    qos: QoS,
+    retain_as_published: bool,
+    /// An empty list has no allocation, and most subscriptions have no identifier.
+    ids: Vec<SubscriptionId>,
+}
+
+impl Combined {
+    /// `None` if all of them leave out messages of the session's `own`. [MQTT-3.8.3-3]
+    fn of<'o>(granted: impl Iterator<Item = &'o Granted>, own: bool) -> Option<Self> {
+        let mut combined: Option<Self> = None;
+        for granted in granted.filter(|granted| !(own && granted.no_local)) {
+            let combined = combined.get_or_insert(Self {
+                qos: QoS::AtMostOnce,
+                retain_as_published: false,
+                ids: Vec::new(),
+            });
+            combined.qos = combined.qos.max(granted.qos);
+            combined.retain_as_published |= granted.retain_as_published;
+            combined.ids.extend(granted.subscription_id);
+        }
+        combined
+    }
+
+    /// [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+    const fn retain(&self, message: &Outbound<'_>) -> bool {
+        self.retain_as_published && message.retain
+    }
+
+    fn matched(&self, message: &Outbound<'_>) -> mqtt_session::Matched<'_> {
+        mqtt_session::Matched { qos: self.qos, retain: self.retain(message), subscription_ids: &self.ids }
+    }
+
+    /// What the session is owed; nothing at QoS 0.
+    fn owed(self, session: SessionNumber, message: &Outbound<'_>) -> Option<Owed> {
+        let (qos, retain) = (message.qos.min(self.qos), self.retain(message));
+        (qos != QoS::AtMostOnce).then(|| Owed { session, qos, retain, subscription_ids: self.ids.into() })
+    }
 }
 
 impl Delivery<'_> {
@@ -159,41 +233,46 @@ impl Delivery<'_> {
         }
         let Some(client) = self.clients.get_key(key) else { return };
         client.follow(self.rules, self.hub);
-        if client.guarded && !client.may_receive(message.message().topic.as_str()) {
-            return self.hub.counters(self.shard).add(Counter::PublishWithheld, 1);
-        }
-        // an empty list has no allocation, and most subscriptions have no identifier
-        let mut ids = Vec::new();
-        // [MQTT-3.8.3-3]
-        let own = self.from == Some(key);
-        let mut best: Option<(QoS, bool)> = None;
-        for granted in granted.filter(|granted| !(own && granted.no_local)) {
-            let (qos, retain_as_published) = best.unwrap_or_default();
-            // [MQTT-3.3.4-2] the highest of those that match
-            best = Some((qos.max(granted.qos), retain_as_published || granted.retain_as_published));
-            ids.extend(granted.subscription_id);
-        }
-        let Some((qos, retain_as_published)) = best else { return };
-        let matched = mqtt_session::Matched {
-            qos,
-            // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-            retain: retain_as_published && message.retain,
-            subscription_ids: &ids,
-        };
-        let output = client.link.as_deref_mut().map(|link| {
-            self.work.prepare(&mut link.output);
-            &mut link.output
-        });
-        client.session.deliver(self.now, message, &matched, output);
-        if client.link.is_some() {
-            mark(client, &mut self.work.dirty);
+        let owed = client.owed_as().filter(|_| message.ticket != Ticket::default());
+        let combined = Combined::of(granted, self.from == Some(key));
+        let counters = self.hub.counters(self.shard);
+        let kept = if client.guarded && !client.may_receive(message.message().topic.as_str()) {
+            counters.add(Counter::PublishWithheld, 1);
+            false
+        } else if let Some(combined) = &combined {
+            // nothing is owed at QoS 0
+            match owed.filter(|_| combined.qos != QoS::AtMostOnce && client.waits_in_store()) {
+                Some(session) => {
+                    let waiting = waiting(message);
+                    leave_in_store(client, waiting, self.limits, counters, |oldest| {
+                        self.journal.settle(session, oldest);
+                    })
+                }
+                None => {
+                    let matched = combined.matched(message);
+                    deliver_to_session(self.now, client, self.work, counters, message, &matched)
+                }
+            }
         } else {
-            count_messages(client, self.hub.counters(self.shard));
+            false
+        };
+        match (owed, combined) {
+            (Some(session), _) if self.forwarded && !kept => self.journal.settle(session, message.ticket),
+            (Some(session), Some(combined)) if kept && !self.forwarded => {
+                self.work.owed.extend(combined.owed(session, message));
+            }
+            _ => {}
         }
     }
 
     /// Leaves the message for another shard, together with others that it gets this turn.
     fn forward(&mut self, message: &mut Outbound<'_>, key: SessionKey, granted: &[Granted]) {
+        if message.ticket != Ticket::default()
+            && let Some(session) = self.hub.presences.owed(key)
+        {
+            let combined = Combined::of(granted.iter(), self.from == Some(key));
+            self.work.owed.extend(combined.and_then(|combined| combined.owed(session, message)));
+        }
         let Some(outbox) = self.work.outboxes.get_mut(usize::from(key.shard)) else { return };
         let shared = message.share();
         let targets = granted.iter().map(|granted| (key, *granted));
@@ -210,11 +289,60 @@ impl Delivery<'_> {
             qos: message.qos,
             retain: message.retain,
             expires: message.expires,
+            ticket: message.ticket,
             from: self.from,
             targets: targets.collect(),
         })));
-        if outbox.len() >= POST {
-            self.hub.post(key.shard, outbox);
-        }
     }
+}
+
+/// Gives the message to the session, and through it to the client if that can take it now. Whether it was taken.
+fn deliver_to_session(
+    now: Time,
+    client: &mut Client,
+    work: &mut Work,
+    counters: &Counters,
+    message: &mut Outbound<'_>,
+    matched: &mqtt_session::Matched<'_>,
+) -> bool {
+    let output = client.link.as_deref_mut().map(|link| {
+        work.prepare(&mut link.output);
+        &mut link.output
+    });
+    let delivered = client.session.deliver(now, message, matched, output);
+    if client.link.is_some() {
+        mark(client, &mut work.dirty);
+    } else {
+        count_messages(client, counters);
+    }
+    !matches!(delivered, Delivered::Dropped(_))
+}
+
+/// Leaves the message in the store for a session that cannot take it now. Whether it was taken; `dropped` hears of older
+/// ones that made room.
+fn leave_in_store(
+    client: &mut Client,
+    waiting: Waiting,
+    limits: &QueueLimits,
+    counters: &Counters,
+    mut dropped: impl FnMut(Ticket),
+) -> bool {
+    let count = || {
+        counters.add(Counter::PublishDropped, 1);
+        counters.add(Counter::DroppedQueueFull, 1);
+    };
+    let kept = client.wait_in_store(waiting, limits, |oldest| {
+        count();
+        dropped(oldest);
+    });
+    if kept.is_err() {
+        count();
+    }
+    kept.is_ok()
+}
+
+/// The message as a session has it that leaves it in the store.
+fn waiting(message: &mut Outbound<'_>) -> Waiting {
+    let bytes = u32::try_from(message.share().bytes()).unwrap_or(u32::MAX);
+    Waiting { ticket: message.ticket, bytes }
 }

@@ -8,6 +8,7 @@ use mqtt_codec::{Message, QoS};
 use mqtt_session::Time;
 
 use super::access::Rules;
+use super::durable::Durable;
 use super::mail::{Mail, Mailbox};
 use super::presence::Presences;
 use super::router::{Generations, Retained, Subscriptions};
@@ -16,6 +17,7 @@ use super::stats::{Counter, Counters};
 use super::strangers::{Budget, Strangers};
 use super::sweep::Sweep;
 use crate::config::Config;
+use crate::store::{Restored, Store, WallTime};
 
 /// A retained message, shared by all who are sent it.
 #[derive(Clone, Debug)]
@@ -45,6 +47,7 @@ pub struct Hub {
     generations: Arc<Generations>,
     retained: RwLock<Retained<RetainedMessage>>,
     pub(super) sweep: Sweep,
+    pub(super) durable: Option<Box<Durable>>,
     mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
     pub(super) presences: Presences,
@@ -73,6 +76,7 @@ impl Hub {
             generations,
             retained: RwLock::new(Retained::new(|retained| retained.message.bytes(), seed)),
             sweep: Sweep::default(),
+            durable: None,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),
             presences: Presences::new(shards),
@@ -85,6 +89,21 @@ impl Hub {
             rules: RwLock::new(Arc::new(Rules::open())),
             rules_generation: AtomicU64::new(0),
         }
+    }
+
+    /// The same with a store, which has given back `restored`; `began` is the wall clock at `Time::ZERO`.
+    ///
+    /// Sessions use it if `config.session.store` is set. What was restored goes to [`Hub::restore_retained`] and, session
+    /// by session, to [`ShardCore::restore`](super::ShardCore::restore) of their homes.
+    pub fn with_store(
+        config: Config,
+        seed: u64,
+        store: Arc<dyn Store>,
+        began: WallTime,
+        restored: &Restored,
+    ) -> Self {
+        let durable = config.session.store.then(|| Box::new(Durable::new(store, began, restored)));
+        Self { durable, ..Self::new(config, seed) }
     }
 
     /// The configuration of the broker as it is now; see [`Hub::reload`].

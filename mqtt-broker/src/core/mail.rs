@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mqtt_codec::{Message, QoS, Seconds};
-use mqtt_session::Time;
+use mqtt_session::{Ticket, Time};
 
 use super::local::{LocalId, LocalSink};
 use super::router::{Granted, SessionKey};
@@ -52,6 +52,8 @@ pub struct Forwarded {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) expires: Option<Time>,
+    /// Its number in the store; zero if it is not there.
+    pub(super) ticket: Ticket,
     /// Who published it.
     pub(super) from: Option<SessionKey>,
     pub(super) targets: Vec<(SessionKey, Granted)>,

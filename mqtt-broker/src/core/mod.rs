@@ -13,13 +13,16 @@
 //! arguments, so that several shards can be run in one thread and the same inputs give the same outputs.
 
 pub mod access;
+mod backlog;
 mod clients;
 mod connect;
 mod connection;
 mod delivery;
+mod durable;
 mod failures;
 mod guesses;
 mod hub;
+mod journal;
 mod lobby;
 mod local;
 mod mail;
@@ -30,11 +33,11 @@ mod presence;
 mod publish;
 mod reauthentication;
 mod replay;
+mod restore;
 pub mod router;
 mod settings;
 mod shard;
 mod stats;
-mod store;
 mod strangers;
 mod subscribe;
 mod sweep;
@@ -53,7 +56,6 @@ pub use output::Output;
 pub use reauthentication::Reauthentication;
 pub use shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 pub use stats::{Counter, Counters};
-pub use store::{MemoryStore, Record, Store};
 pub use strangers::{Budget, Departure, Guest, Limit, Stage, Strangers, Visit};
 #[cfg(feature = "net")]
 pub(crate) use timers::Timers;

@@ -83,6 +83,7 @@ impl ShardCore {
             return;
         }
         let connection = link.connection;
+        client.session.handle_unheard(now);
         self.handle_bytes(now, slot, &[]);
         if self.wants_read(slot) {
             self.work.resumed.push(connection);

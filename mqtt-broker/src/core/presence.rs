@@ -1,10 +1,11 @@
-//! What a share group asks of clients of any shard before it chooses among them.
+//! What shards ask of clients of any shard: before one of a share group is chosen, and whether they are owed messages.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::access::ClientAccess;
 use super::local::is_local;
 use super::router::SessionKey;
+use crate::store::SessionNumber;
 
 /// Who is connected and may receive what, as the shards have told last: one list for each shard, by slot.
 pub(super) struct Presences(Box<[RwLock<Vec<Presence>>]>);
@@ -21,6 +22,16 @@ impl Presences {
     /// What a member of a share group may do.
     pub(super) fn set_access(&self, key: SessionKey, access: Option<Arc<ClientAccess>>) {
         self.change(key, |presence| presence.access = access);
+    }
+
+    /// Under which number the session is owed messages by a store.
+    pub(super) fn set_owed(&self, key: SessionKey, number: Option<SessionNumber>) {
+        self.change(key, |presence| presence.owed = number);
+    }
+
+    /// The number, if the session is owed messages.
+    pub(super) fn owed(&self, key: SessionKey) -> Option<SessionNumber> {
+        self.ask(key, |presence| presence.owed).flatten()
     }
 
     fn change(&self, key: SessionKey, change: impl FnOnce(&mut Presence)) {
@@ -57,6 +68,8 @@ impl Presences {
 #[derive(Clone, Debug, Default)]
 struct Presence {
     connected: bool,
+    /// Under which number the store has it, if it is kept.
+    owed: Option<SessionNumber>,
     /// What it may do, if it is a member of a share group.
     access: Option<Arc<ClientAccess>>,
 }

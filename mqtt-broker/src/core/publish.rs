@@ -10,7 +10,20 @@ use super::hub::RetainedMessage;
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
-use super::store::Record;
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug)]
+struct Published {
+    /// To how many sessions it went, on all shards.
+    matched: usize,
+    /// Whether the store was told of it.
+    stored: bool,
+}
+
+/// Whether the broker itself publishes there.
+fn is_sys(topic: &str) -> bool {
+    topic.starts_with("$SYS/") || topic == "$SYS"
+}
 
 impl ShardCore {
     /// A PUBLISH of a client: refused, or retained and routed, then acknowledged.
@@ -36,13 +49,12 @@ impl ShardCore {
                 let expires = publish.expiry.map(|seconds| now.after_secs(seconds.0));
                 let mut scratch = std::mem::take(&mut self.work.scratch);
                 let mut outbound = Outbound::new(publish, expires, &mut scratch);
-                let matched = self.publish(now, Some(key), &mut outbound);
-                if receipt.is_some() && self.config.session.store {
-                    let (message, qos, retain) = (outbound.share(), outbound.qos, outbound.retain);
-                    wait = self.store_record(slot, |seq| Record::Message { seq, message, qos, retain });
-                }
+                let published = self.publish(now, Some(key), &mut outbound);
                 self.work.scratch = scratch;
-                if matched > 0 {
+                if receipt.is_some() && published.stored {
+                    wait = self.wait_for_store(now, slot);
+                }
+                if published.matched > 0 {
                     ReasonCode::Success
                 } else {
                     self.counters().add(Counter::PublishUnmatched, 1);
@@ -54,7 +66,10 @@ impl ShardCore {
             && let Some(client) = self.clients.get(slot)
         {
             client.session.acknowledge(receipt, reason, wait);
+            // the identifier of QoS 2 is stored with the message or not at all
+            self.store_effects(now, slot);
         }
+        self.relieve();
     }
 
     /// Why a client may not publish this.
@@ -77,7 +92,7 @@ impl ShardCore {
 
     /// Why no client may publish to this topic.
     fn bad_topic(&self, topic: &str) -> Option<ReasonCode> {
-        if topic.starts_with("$SYS/") || topic == "$SYS" {
+        if is_sys(topic) {
             return Some(ReasonCode::NotAuthorized);
         }
         if topic.len() > self.config.limits.topic_length {
@@ -88,18 +103,26 @@ impl ShardCore {
     }
 
     /// Sets the retained message first, then routes: who subscribes in between gets the message either way.
-    fn publish(&mut self, now: Time, from: Option<SessionKey>, message: &mut Outbound<'_>) -> usize {
+    fn publish(&mut self, now: Time, from: Option<SessionKey>, message: &mut Outbound<'_>) -> Published {
         if message.retain {
-            self.retain(message);
+            self.retain(now, message);
         }
-        self.route(now, from, message)
+        if let Some(durable) = self.hub.durable().filter(|_| message.qos != QoS::AtMostOnce) {
+            message.ticket = durable.next_ticket();
+        }
+        let matched = self.route(now, from, message);
+        let stored = self.store_message(now, message) || message.retain;
+        Published { matched, stored }
     }
 
     /// [MQTT-3.3.1-5], or with an empty payload [MQTT-3.3.1-6].
-    fn retain(&self, message: &mut Outbound<'_>) {
+    fn retain(&self, now: Time, message: &mut Outbound<'_>) {
         let topic = message.message().topic.as_str();
         if message.message().payload.is_empty() {
-            self.hub.change_retained().remove(topic);
+            let mut retained = self.hub.change_retained();
+            if let Some(removed) = retained.remove(topic) {
+                self.hub.store_retained(self.shard, now, &removed.message.topic, None);
+            }
             return;
         }
         let kept = RetainedMessage { message: message.share(), qos: message.qos, expires: message.expires };
@@ -115,10 +138,15 @@ impl ShardCore {
         };
         if fits {
             self.hub.note_expiry(kept.expires);
+            if !is_sys(topic) {
+                self.hub.store_retained(self.shard, now, &kept.message.topic, Some(&kept));
+            }
             retained.set(topic, kept);
         } else {
             // what it replaces is no longer true
-            retained.remove(topic);
+            if let Some(removed) = retained.remove(topic) {
+                self.hub.store_retained(self.shard, now, &removed.message.topic, None);
+            }
             drop(retained);
             self.counters().add(Counter::RetainedRefused, 1);
         }
@@ -147,5 +175,6 @@ impl ShardCore {
         let mut outbound = Outbound::kept(message, qos, retain, expires, &mut scratch);
         self.publish(now, from, &mut outbound);
         self.work.scratch = scratch;
+        self.relieve();
     }
 }

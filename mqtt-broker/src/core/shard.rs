@@ -10,16 +10,17 @@ use super::access::{Action, Rules};
 use super::clients::Clients;
 use super::delivery::{Target, weigh};
 use super::hub::Hub;
+use super::journal::Journal;
 use super::local::Locals;
 use super::mail::Mail;
 use super::output::Output;
 use super::reauthentication::Reauthentication;
 use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
-use super::store::{MemoryStore, Store};
 use super::timers::Timers;
 use super::user::User;
 use crate::config::Config;
+use crate::store::Owed;
 
 /// A client of the shard, as the driver names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +105,7 @@ pub struct ShardCore {
     pub(super) work: Work,
     pub(super) mail: Vec<Mail>,
     pub(super) sys: super::sys::Sys,
-    pub(super) store: Box<dyn Store>,
+    pub(super) journal: Journal,
 }
 
 /// What a turn leaves for its end, and buffers that are used again.
@@ -122,6 +123,8 @@ pub(super) struct Work {
     /// What clients say of themselves; each is silent until it is answered.
     pub(super) reauthentications: VecDeque<Reauthentication>,
     /// Mail for each other shard.
+    /// Who is owed the message that is being published.
+    pub(super) owed: Vec<Owed>,
     pub(super) outboxes: Vec<Vec<Mail>>,
     pub(super) scratch: Vec<u8>,
     pool: Vec<Vec<u8>>,
@@ -185,7 +188,7 @@ impl ShardCore {
             work,
             mail: Vec::new(),
             sys: super::sys::Sys::new(shard, config.sys_interval),
-            store: Box::new(MemoryStore::default()),
+            journal: Journal::default(),
             config,
             rules_generation: hub.rules_generation(),
             rules: hub.rules(),

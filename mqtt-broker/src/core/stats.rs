@@ -62,6 +62,8 @@ counters! {
     PublishNotAuthorized "publish/messages/refused/not authorized",
     /// Messages that were not sent to a client whose subscriptions they match, because it may not have them.
     PublishWithheld "publish/messages/withheld",
+    /// Messages that the store has lost or found damaged when a session wanted them.
+    StoredLost "store/messages/lost",
     /// Retained messages that were not kept because the store is full.
     RetainedRefused "retained messages/refused",
     /// Subscriptions that were refused.

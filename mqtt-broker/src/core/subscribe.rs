@@ -10,8 +10,8 @@ use super::replay::{Replay, Replays};
 use super::router::{Granted, SessionKey};
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
-use super::store::Record;
 use crate::config::Limits;
+use crate::store::Op;
 
 /// Filters of one SUBSCRIBE, or as many as a session may have if those are more: each is compared with all rules of
 /// permission, while all other clients wait.
@@ -53,10 +53,14 @@ impl ShardCore {
                 client.replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
             }
         }
-        let wait = granted_filters.into_iter().fold(None, |_, (filter, granted)| {
-            let filter = || filter.to_topic_filter();
-            self.store_record(slot, |seq| Record::Subscribed { seq, filter: filter(), granted })
-        });
+        let mut wait = None;
+        if let Some(session) = client.owed_as().filter(|_| !granted_filters.is_empty()) {
+            for (filter, granted) in granted_filters {
+                let filter = filter.to_topic_filter();
+                self.journal.note(Op::Subscribed { session, filter, granted });
+            }
+            wait = self.wait_for_store(now, slot);
+        }
         let Some(client) = self.clients.get(slot) else { return };
         client.session.answer_subscribe(subscribe.id, reasons, wait);
         if let Some(link) = client.link.as_deref_mut() {
@@ -67,20 +71,24 @@ impl ShardCore {
     }
 
     /// Unsubscribes filter by filter, compared as texts. [MQTT-3.10.4-1]
-    pub(super) fn handle_unsubscribe(&mut self, slot: Slot, unsubscribe: &UnsubscribeRef<'_>) {
+    pub(super) fn handle_unsubscribe(&mut self, now: Time, slot: Slot, unsubscribe: &UnsubscribeRef<'_>) {
         let mut reasons = Vec::new();
-        let mut wait = None;
+        let mut stored = false;
         for filter in unsubscribe.filters {
             let Some(client) = self.clients.get(slot) else { return };
             let existed = client.filters.remove(filter.as_str());
             if existed {
                 unsubscribe_key(&self.hub, client.key, filter);
                 client.replays.remove(filter.as_str());
-                wait = self
-                    .store_record(slot, |seq| Record::Unsubscribed { seq, filter: filter.to_topic_filter() });
+                if let Some(session) = client.owed_as() {
+                    let filter = filter.to_topic_filter();
+                    self.journal.note(Op::Unsubscribed { session, filter });
+                    stored = true;
+                }
             }
             reasons.push(if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
         }
+        let wait = if stored { self.wait_for_store(now, slot) } else { None };
         let Some(client) = self.clients.get(slot) else { return };
         client.session.answer_unsubscribe(unsubscribe.id, reasons, wait);
     }

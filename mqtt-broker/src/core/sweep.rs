@@ -96,8 +96,10 @@ impl ShardCore {
         let mut retained = self.hub.change_retained();
         for topic in topics {
             let expires = retained.get(topic).and_then(|retained| retained.expires);
-            if expires.is_some_and(|expires| expires <= now) {
-                retained.remove(topic);
+            if expires.is_some_and(|expires| expires <= now)
+                && let Some(removed) = retained.remove(topic)
+            {
+                self.hub.store_retained(self.shard, now, &removed.message.topic, None);
             }
         }
     }

@@ -13,28 +13,41 @@ impl ShardCore {
     /// Afterwards pull `poll_flush`, `poll_closed` and `poll_notice`.
     pub fn end_turn(&mut self, now: Time) {
         self.follow_rules();
+        self.hear_store(now);
+        self.store_turn(now);
         let mut again = Vec::new();
         while let Some(slot) = self.work.dirty.pop() {
             if let Some(client) = self.clients.get(slot) {
                 client.dirty = false;
                 client.follow(&self.rules, &self.hub);
             }
-            // a store that answers at once lets the answers of this turn leave with it
-            self.store_effects(slot);
-            self.handle_stored();
             self.fill(now, slot);
+            self.fetch_backlog(slot);
             if self.replay(now, slot) {
                 again.push(slot);
             }
             self.filled(slot);
             // what was filled may have effects of its own: the identifiers of QoS 2
-            self.store_effects(slot);
-            self.handle_stored();
+            self.store_effects(now, slot);
         }
         for slot in again {
             self.mark(slot);
         }
-        self.post();
+        self.append_journal();
+        self.post(1);
+    }
+
+    /// Hands to the store what the turn has brought: one that answers at once lets its answers leave with it.
+    fn store_turn(&mut self, now: Time) {
+        if self.hub.durable().is_none() {
+            return;
+        }
+        for index in 0..self.work.dirty.len() {
+            if let Some(slot) = self.work.dirty.get(index) {
+                self.store_effects(now, *slot);
+            }
+        }
+        self.append_journal();
     }
 
     /// Moves what the session has to send into the output.
@@ -122,9 +135,10 @@ impl ShardCore {
         self.mail = mail;
     }
 
-    fn post(&mut self) {
+    /// Posts the mail of each shard that is to get at least `many`.
+    pub(super) fn post(&mut self, many: usize) {
         for (shard, outbox) in self.work.outboxes.iter_mut().enumerate() {
-            if !outbox.is_empty() {
+            if outbox.len() >= many {
                 self.hub.post(shard as u16, outbox);
             }
         }

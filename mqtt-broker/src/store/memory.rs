@@ -29,6 +29,12 @@ impl MemoryStore {
         self.lock().image.restored(now)
     }
 
+    /// How many sessions there are, and how many messages that some of them are owed.
+    pub fn counts(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.image.sessions(), state.image.messages())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

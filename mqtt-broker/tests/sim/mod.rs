@@ -14,6 +14,7 @@ use mqtt_broker::core::{
     Admission, Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, Refusal, ShardCore, Slot,
     Verdict,
 };
+use mqtt_broker::store::{MemoryStore, Store, WallTime};
 use mqtt_codec::{Connect, Decoder, Packet, Version};
 use mqtt_session::Time;
 
@@ -93,7 +94,39 @@ impl Sim {
         let mut config = Config { sys_interval: Duration::ZERO, ..Config::default() };
         config.shards = shards.try_into().unwrap();
         change(&mut config);
-        let hub = Arc::new(Hub::new(config, 7));
+        Self::of(Hub::new(config, 7))
+    }
+
+    /// A broker that goes on with what a store has, at this time by the clock on the wall.
+    pub(crate) fn restored(
+        shards: u16,
+        store: &Arc<MemoryStore>,
+        wall: WallTime,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = Config { sys_interval: Duration::ZERO, ..Config::default() };
+        config.shards = shards.try_into().unwrap();
+        config.session.store = true;
+        change(&mut config);
+        let restored = store.restored(wall);
+        let hub = Hub::with_store(config, wall.0, Arc::clone(store) as _, wall, &restored);
+        let mut sim = Self { now: Time::ZERO, ..Self::of(hub) };
+        for session in restored.sessions {
+            let home = usize::from(sim.hub.home(&session.client_id));
+            sim.cores[home].restore(sim.now, restored.alive, session);
+        }
+        sim.hub.restore_retained(sim.now, restored.retained);
+        sim.cores.iter_mut().for_each(|core| core.begin(sim.now));
+        for (shard, woken) in sim.woken.iter().enumerate() {
+            let woken = Arc::clone(woken);
+            store.set_wake(shard as u16, Arc::new(move || woken.store(true, Ordering::Relaxed)));
+        }
+        sim.run();
+        sim
+    }
+
+    fn of(hub: Hub) -> Self {
+        let (shards, hub) = (hub.shards() as u16, Arc::new(hub));
         let woken: Vec<_> = (0..shards).map(|_| Arc::new(AtomicBool::new(true))).collect();
         for (shard, woken) in woken.iter().enumerate() {
             let woken = Arc::clone(woken);
@@ -297,6 +330,15 @@ impl Sim {
         }
         peer.received.drain(..consumed);
         packets
+    }
+
+    /// The next whole packet that the client has received.
+    pub(crate) fn receive_one(&mut self, id: ConnectionId) -> Option<Packet> {
+        let peer = self.peers.get_mut(&id).unwrap();
+        let (packet, len) = peer.decoder.decode_next(&peer.received).unwrap()?;
+        let packet = packet.to_packet();
+        peer.received.drain(..len);
+        Some(packet)
     }
 
     /// Runs, receives and acknowledges until nothing more comes; payloads of the messages, in order.
