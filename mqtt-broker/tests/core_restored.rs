@@ -326,3 +326,62 @@ fn a_session_that_ended_leaves_nothing_in_the_store() {
         }
     }
 }
+
+#[test]
+fn a_message_that_another_of_the_same_publish_has_pushed_out_is_not_owed_after_a_crash() {
+    let mut lives = Lives::with(1, |config| {
+        config.session.queue.messages = 1;
+        config.session.queue.overflow = Overflow::DropOldest;
+    });
+    let (reader, _) = lives.come(Version::V5, "reader");
+    lives.sim.send(reader, &[subscribe(&["t", "$share/g/t", "$share/h/t"], QoS::AtLeastOnce)]);
+    lives.sim.cut(reader);
+    let writer = lives.sim.connect(connect(Version::V5, "writer"));
+    lives.sim.send(writer, &[publish("t", "three ways", QoS::AtLeastOnce, 1)]);
+    assert_eq!(lives.sim.count(Counter::DroppedQueueFull), 2);
+    assert_eq!(lives.store.counts(), (1, 1));
+    lives.crash(SECOND);
+    let (reader, _) = lives.come(Version::V5, "reader");
+    assert_eq!(lives.sim.take_all(reader), ["three ways"]);
+    assert_eq!(lives.store.counts(), (1, 0));
+}
+
+#[test]
+fn a_session_that_a_message_reaches_in_two_ways_is_owed_it_twice() {
+    for shards in [1, 3] {
+        let mut lives = Lives::new(shards);
+        let (reader, _) = lives.come(Version::V5, "reader");
+        lives.sim.send(reader, &[subscribe(&["t", "$share/g/t"], QoS::ExactlyOnce)]);
+        lives.sim.cut(reader);
+        let writer = lives.sim.connect(connect(Version::V5, "writer"));
+        lives.sim.send(writer, &[publish("t", "twice", QoS::AtLeastOnce, 1)]);
+        lives.crash(SECOND);
+        let (reader, _) = lives.come(Version::V5, "reader");
+        assert_eq!(lives.sim.take_all(reader), ["twice", "twice"]);
+        lives.sim.run();
+        assert_eq!(lives.store.counts().1, 0);
+    }
+}
+
+#[test]
+fn messages_of_qos_0_do_not_overtake_those_that_wait_in_the_store() {
+    let mut lives = Lives::with(1, |config| {
+        config.session.queue.messages = 5;
+        config.session.queue.overflow = Overflow::DropOldest;
+    });
+    let (reader, _) = lives.come(Version::V5, "reader");
+    lives.sim.send(reader, &[subscribe(&["t"], QoS::AtLeastOnce)]);
+    lives.sim.cut(reader);
+    let writer = lives.sim.connect(connect(Version::V5, "writer"));
+    for text in ["1", "2", "3"] {
+        lives.sim.send(writer, &[publish("t", text, QoS::AtLeastOnce, 1)]);
+    }
+    // the first page is on its way when these come, and the last of them push out what waits behind it
+    let reader = lives.sim.connect_with(connect_kept(Version::V5, "reader"), &[]);
+    lives.sim.cores[0].end_turn(lives.sim.now);
+    lives.sim.post(writer, &[publish("t", "4", QoS::AtMostOnce, 0)]);
+    for text in ["5", "6", "7"] {
+        lives.sim.post(writer, &[publish("t", text, QoS::AtLeastOnce, 1)]);
+    }
+    assert_eq!(lives.sim.take_all(reader), ["1", "2", "3", "4", "7"]);
+}

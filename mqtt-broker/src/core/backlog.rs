@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use mqtt_codec::QoS;
 use mqtt_session::{DropReason, Overflow, QueueLimits, StoredMessage, Ticket, Time, Transmit};
 
 use super::clients::Client;
@@ -19,23 +20,29 @@ const PAGE: usize = 256;
 /// comes beyond them waits in the store.
 const IN_MEMORY: usize = 1_024;
 
-/// The numbers of what waits in the store for one session.
+/// What waits for one session in the store, by its numbers, and what came in between and is not stored.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
-    /// Messages that were asked for and are not here yet.
+    /// How many were taken out of `waiting` so far: a message in it has this and its index as its place.
+    taken: u64,
+    /// Messages that were asked for and are not here yet, and the place of the first.
     fetching: usize,
+    page: u64,
+    /// Messages that only the process has, each behind all places before this one.
+    between: VecDeque<(u64, StoredMessage)>,
 }
 
 impl Backlog {
     pub(super) fn of(waiting: Vec<Waiting>) -> Option<Box<Self>> {
         let bytes = waiting.iter().map(|waiting| waiting.bytes as usize).sum();
-        (!waiting.is_empty()).then(|| Box::new(Self { waiting: waiting.into(), bytes, fetching: 0 }))
+        (!waiting.is_empty()).then(|| Box::new(Self { waiting: waiting.into(), bytes, ..Self::default() }))
     }
 
     fn pop(&mut self) -> Option<Waiting> {
         let waiting = self.waiting.pop_front()?;
+        self.taken += 1;
         self.bytes -= waiting.bytes as usize;
         if self.waiting.capacity() > 4 * self.waiting.len().max(PAGE) {
             self.waiting.shrink_to(2 * self.waiting.len());
@@ -44,8 +51,25 @@ impl Backlog {
     }
 
     /// Messages that wait, or are on their way.
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.fetching
+    fn len(&self) -> usize {
+        self.waiting.len() + self.fetching + self.between.len()
+    }
+
+    fn is_full(&self, held: (usize, usize), limits: &QueueLimits) -> bool {
+        held.0 + self.len() >= limits.messages || held.1 + self.bytes > limits.bytes
+    }
+
+    fn push_between(&mut self, message: StoredMessage) {
+        self.bytes += message.message.bytes();
+        self.between.push_back((self.taken + self.waiting.len() as u64, message));
+    }
+
+    /// The next message that is not stored and has its turn before `place`.
+    fn pop_between(&mut self, place: u64) -> Option<StoredMessage> {
+        self.between.front().filter(|(behind, _)| *behind <= place)?;
+        let (_, message) = self.between.pop_front()?;
+        self.bytes -= message.message.bytes();
+        Some(message)
     }
 }
 
@@ -60,6 +84,11 @@ impl Client {
         self.link.is_none() || self.backlog.is_some() || self.session.queued() >= IN_MEMORY
     }
 
+    /// Whether a message that is not stored has to wait for some that are.
+    pub(super) fn waits_behind_store(&self, qos: QoS) -> bool {
+        self.backlog.is_some() && (self.link.is_some() || qos != QoS::AtMostOnce)
+    }
+
     /// Leaves a message in the store. `dropped` hears of older ones that made room.
     pub(super) fn wait_in_store(
         &mut self,
@@ -67,24 +96,52 @@ impl Client {
         limits: &QueueLimits,
         mut dropped: impl FnMut(Ticket),
     ) -> Result<(), DropReason> {
-        let (messages, bytes) = (self.session.queued(), self.session.held_bytes() + waiting.bytes as usize);
+        let held = (self.session.queued(), self.session.held_bytes() + waiting.bytes as usize);
         let backlog = self.backlog.get_or_insert_default();
-        while messages + backlog.len() >= limits.messages || bytes + backlog.bytes > limits.bytes {
+        while backlog.is_full(held, limits) {
             let oldest = match limits.overflow {
                 Overflow::DropOldest => backlog.pop(),
                 _ => None,
             };
-            match oldest {
-                Some(oldest) => dropped(oldest.ticket),
-                None => {
-                    self.backlog.take_if(|backlog| backlog.len() == 0);
-                    return Err(DropReason::QueueFull);
-                }
-            }
+            let Some(oldest) = oldest else {
+                self.forget_empty_backlog();
+                return Err(DropReason::QueueFull);
+            };
+            dropped(oldest.ticket);
         }
         backlog.bytes += waiting.bytes as usize;
         backlog.waiting.push_back(waiting);
         Ok(())
+    }
+
+    /// Keeps a message that is not stored behind those that are.
+    pub(super) fn wait_behind_store(
+        &mut self,
+        message: StoredMessage,
+        limits: &QueueLimits,
+    ) -> Result<(), DropReason> {
+        let held = (self.session.queued(), self.session.held_bytes() + message.message.bytes());
+        let backlog = self.backlog.get_or_insert_default();
+        if backlog.is_full(held, limits) {
+            return Err(DropReason::QueueFull);
+        }
+        backlog.push_between(message);
+        Ok(())
+    }
+
+    /// The connection has ended: messages of QoS 0 are for those who are connected. How many there were.
+    pub(super) fn drop_fleeting(&mut self) -> u64 {
+        let Some(backlog) = self.backlog.as_deref_mut() else { return 0 };
+        let before = backlog.between.len();
+        let Backlog { between, bytes, .. } = backlog;
+        between.retain(|(_, message)| {
+            let is_kept = message.qos != QoS::AtMostOnce;
+            *bytes -= if is_kept { 0 } else { message.message.bytes() };
+            is_kept
+        });
+        let dropped = before - backlog.between.len();
+        self.forget_empty_backlog();
+        dropped as u64
     }
 
     /// The next page to fetch, if the client can take it.
@@ -95,10 +152,28 @@ impl Client {
         if !has_room || backlog.fetching > 0 || self.session.queued() > PAGE {
             return None;
         }
-        let page = backlog.waiting.len().min(PAGE);
+        let (page, place) = (backlog.waiting.len().min(PAGE), backlog.taken);
         let tickets: Vec<_> = (0..page).filter_map(|_| backlog.pop()).map(|waiting| waiting.ticket).collect();
         backlog.fetching = tickets.len();
-        (!tickets.is_empty()).then_some(Request { key, session, tickets })
+        backlog.page = place;
+        if tickets.is_empty() {
+            // only what is not stored was left
+            self.take_between(u64::MAX);
+            return None;
+        }
+        Some(Request { key, session, tickets })
+    }
+
+    /// Takes what is not stored and has its turn before `place` into the session.
+    fn take_between(&mut self, place: u64) {
+        while let Some(message) = self.backlog.as_deref_mut().and_then(|backlog| backlog.pop_between(place)) {
+            self.session.deliver_stored(message);
+        }
+        self.forget_empty_backlog();
+    }
+
+    fn forget_empty_backlog(&mut self) {
+        self.backlog.take_if(|backlog| backlog.len() == 0);
     }
 
     /// Takes a message from the store into the session; `false` if it is not for the client any more.
@@ -125,14 +200,19 @@ pub(super) fn to_session(hub: &Hub, now: Time, stored: StoredDelivery) -> Option
 }
 
 impl ShardCore {
-    /// Asks for the next messages that wait in the store for a client, if it can take them.
-    pub(super) fn fetch_backlog(&mut self, slot: Slot) {
-        let Some(durable) = self.hub.durable() else { return };
-        if let Some(request) = self.clients.get(slot).and_then(Client::next_page) {
+    /// Asks for the next messages that wait in the store for a client, if it can take them. Whether the session has more now.
+    pub(super) fn fetch_backlog(&mut self, slot: Slot) -> bool {
+        let Some(durable) = self.hub.durable() else { return false };
+        let Some(client) = self.clients.get(slot).filter(|client| client.backlog.is_some()) else {
+            return false;
+        };
+        if let Some(request) = client.next_page() {
             // what is asked for may have been noted in this turn
             self.journal.append(&self.hub, self.shard);
             durable.store.fetch(self.shard, request);
+            return false;
         }
+        client.backlog.is_none()
     }
 
     /// Takes what the store has fetched.
@@ -148,21 +228,25 @@ impl ShardCore {
         let Some(client) = self.clients.get_key(key).filter(|client| client.number == Some(session)) else {
             return;
         };
-        if let Some(backlog) = &mut client.backlog {
-            backlog.fetching = 0;
-        }
-        client.backlog.take_if(|backlog| backlog.len() == 0);
         client.follow(&self.rules, &self.hub);
-        for (ticket, stored) in messages {
-            let Some(stored) = stored else {
-                self.hub.counters(self.shard).add(Counter::StoredLost, 1);
-                self.journal.settle(session, ticket);
-                continue;
+        let Some(backlog) = client.backlog.as_deref_mut() else { return };
+        backlog.fetching = 0;
+        let first = backlog.page;
+        let end = first + messages.len() as u64;
+        for (place, (ticket, stored)) in (first..).zip(messages) {
+            client.take_between(place);
+            let is_taken = match stored {
+                Some(stored) => client.take_stored(&self.hub, now, stored),
+                None => {
+                    self.hub.counters(self.shard).add(Counter::StoredLost, 1);
+                    false
+                }
             };
-            if !client.take_stored(&self.hub, now, stored) {
+            if !is_taken {
                 self.journal.settle(session, ticket);
             }
         }
+        client.take_between(end);
         mark(client, &mut self.work.dirty);
     }
 }

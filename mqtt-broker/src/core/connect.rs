@@ -186,7 +186,10 @@ impl ShardCore {
             client.session.poll_transmit(now, &mut link.output);
         }
         client.session.handle_disconnected(now);
-        count_messages(client, self.hub.counters(self.shard));
+        let (counters, fleeting) = (self.hub.counters(self.shard), client.drop_fleeting());
+        counters.add(Counter::PublishDropped, fleeting);
+        counters.add(Counter::DroppedOffline, fleeting);
+        count_messages(client, counters);
         let (key, client_id) = (client.key, client.id.clone());
         self.hub.presences.set_connected(key, false);
         self.counters().add(Counter::of(cause), 1);

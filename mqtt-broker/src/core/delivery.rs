@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mqtt_codec::{QoS, SubscriptionId};
-use mqtt_session::{Delivered, Outbound, QueueLimits, Ticket, Time};
+use mqtt_session::{Delivered, DropReason, Outbound, QueueLimits, StoredMessage, Ticket, Time};
 
 use super::access::Rules;
 use super::clients::{Client, Clients};
@@ -52,6 +52,8 @@ struct Delivery<'s> {
     journal: &'s mut Journal,
     /// Whether another shard has stored the message, with those who are owed it.
     forwarded: bool,
+    /// The first number of the message; those of share groups follow.
+    first: Ticket,
     delivered: usize,
 }
 
@@ -74,6 +76,7 @@ impl ShardCore {
             limits,
             journal,
             forwarded: false,
+            first: message.ticket,
             delivered: 0,
         };
         match self.cache.get(topic, hub.generations()) {
@@ -111,6 +114,7 @@ impl ShardCore {
             limits,
             journal,
             forwarded: true,
+            first: *ticket,
             delivered: 0,
         };
         for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
@@ -178,10 +182,20 @@ impl Combined {
         mqtt_session::Matched { qos: self.qos, retain: self.retain(message), subscription_ids: &self.ids }
     }
 
+    /// The message as it waits behind stored ones.
+    fn stored(&self, message: &mut Outbound<'_>, qos: QoS) -> StoredMessage {
+        let mut stored = StoredMessage::new(Ticket::default(), message.share(), qos);
+        stored.retain = self.retain(message);
+        stored.expires = message.expires;
+        stored.subscription_ids = self.ids.as_slice().into();
+        stored
+    }
+
     /// What the session is owed; nothing at QoS 0.
-    fn owed(self, session: SessionNumber, message: &Outbound<'_>) -> Option<Owed> {
+    fn owed(self, session: SessionNumber, message: &Outbound<'_>) -> Option<(Ticket, Owed)> {
         let (qos, retain) = (message.qos.min(self.qos), self.retain(message));
-        (qos != QoS::AtMostOnce).then(|| Owed { session, qos, retain, subscription_ids: self.ids.into() })
+        let owed = || Owed { session, qos, retain, subscription_ids: self.ids.into() };
+        (qos != QoS::AtMostOnce).then(|| (message.ticket, owed()))
     }
 }
 
@@ -218,7 +232,13 @@ impl Delivery<'_> {
             .or_else(|| group.next_member(|key| hub.presences.may_receive(key, topic)));
         drop(subscriptions);
         if let Some((key, granted)) = chosen {
+            // a session that is reached in two ways has two messages, and each of them has its own end
+            let ticket = message.ticket;
+            if let Some(durable) = hub.durable().filter(|_| ticket != Ticket::default()) {
+                message.ticket = durable.next_ticket();
+            }
             self.deliver(message, key, &[granted]);
+            message.ticket = ticket;
         }
     }
 
@@ -241,14 +261,28 @@ impl Delivery<'_> {
             false
         } else if let Some(combined) = &combined {
             // nothing is owed at QoS 0
-            match owed.filter(|_| combined.qos != QoS::AtMostOnce && client.waits_in_store()) {
-                Some(session) => {
+            let qos = message.qos.min(combined.qos);
+            match owed.filter(|_| qos != QoS::AtMostOnce) {
+                Some(session) if client.waits_in_store() => {
                     let waiting = waiting(message);
+                    let (first, owed, journal) = (self.first, &mut self.work.owed, &mut self.journal);
                     leave_in_store(client, waiting, self.limits, counters, |oldest| {
-                        self.journal.settle(session, oldest);
+                        // the store has not heard of those that came with this message
+                        let is_it =
+                            |(ticket, owed): &(Ticket, Owed)| *ticket == oldest && owed.session == session;
+                        let index = if oldest >= first { owed.iter().position(is_it) } else { None };
+                        match index {
+                            Some(index) => drop(owed.swap_remove(index)),
+                            None => journal.settle(session, oldest),
+                        }
                     })
                 }
-                None => {
+                None if client.waits_behind_store(qos) => {
+                    let waiting = combined.stored(message, qos);
+                    let kept = client.wait_behind_store(waiting, self.limits);
+                    count_drop(kept, counters)
+                }
+                _ => {
                     let matched = combined.matched(message);
                     deliver_to_session(self.now, client, self.work, counters, message, &matched)
                 }
@@ -279,6 +313,7 @@ impl Delivery<'_> {
         // a session that is reached in two ways, by itself and as a member of a group, gets two messages
         if let Some(Mail::Deliver(last)) = outbox.last_mut()
             && Arc::ptr_eq(&last.message, &shared)
+            && last.ticket == message.ticket
             && last.targets.last().is_none_or(|(last, _)| *last != key)
         {
             last.targets.extend(targets);
@@ -327,16 +362,20 @@ fn leave_in_store(
     counters: &Counters,
     mut dropped: impl FnMut(Ticket),
 ) -> bool {
-    let count = || {
-        counters.add(Counter::PublishDropped, 1);
-        counters.add(Counter::DroppedQueueFull, 1);
-    };
     let kept = client.wait_in_store(waiting, limits, |oldest| {
-        count();
+        count_drop(Err(DropReason::QueueFull), counters);
         dropped(oldest);
     });
-    if kept.is_err() {
-        count();
+    count_drop(kept, counters)
+}
+
+/// Counts a message that was not kept; whether it was.
+fn count_drop(kept: Result<(), DropReason>, counters: &Counters) -> bool {
+    if let Err(reason) = kept {
+        counters.add(Counter::PublishDropped, 1);
+        if let Some(counter) = Counter::of_drop(reason) {
+            counters.add(counter, 1);
+        }
     }
     kept.is_ok()
 }

@@ -15,7 +15,7 @@ use super::durable::Durable;
 use super::hub::{Hub, RetainedMessage};
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot, mark};
-use crate::store::{Op, Owed, Position, SessionNumber, StoredClient, StoredUser, WallTime};
+use crate::store::{Op, Position, SessionNumber, StoredClient, StoredUser, WallTime};
 
 /// Operations of a turn that are appended before its end, so that a turn cannot gather any number.
 const OPS: usize = 4_096;
@@ -120,11 +120,19 @@ impl ShardCore {
 
     /// Notes the message with those who are owed it; whether there is anybody.
     pub(super) fn store_message(&mut self, now: Time, message: &mut Outbound<'_>) -> bool {
-        let owed: Box<[Owed]> = self.work.owed.drain(..).collect();
-        let Some(durable) = self.hub.durable().filter(|_| !owed.is_empty()) else { return false };
+        let Some(durable) = self.hub.durable().filter(|_| !self.work.owed.is_empty()) else { return false };
         let (qos, expires) = (message.qos, message.expires);
         let kept = durable.kept(now, &RetainedMessage { message: message.share(), qos, expires });
-        self.journal.note(Op::Message { ticket: message.ticket, kept, owed });
+        // one for all, and one for each share group
+        self.work.owed.sort_by_key(|(ticket, _)| *ticket);
+        let mut owed = self.work.owed.drain(..).peekable();
+        while let Some((ticket, first)) = owed.next() {
+            let mut same = vec![first];
+            while let Some((_, next)) = owed.next_if(|(next, _)| *next == ticket) {
+                same.push(next);
+            }
+            self.journal.note(Op::Message { ticket, kept: kept.clone(), owed: same.into() });
+        }
         true
     }
 

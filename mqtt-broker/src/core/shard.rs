@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_codec::{ReasonCode, Text};
-use mqtt_session::{CloseReason, Time};
+use mqtt_session::{CloseReason, Ticket, Time};
 
 use super::access::{Action, Rules};
 use super::clients::Clients;
@@ -123,8 +123,8 @@ pub(super) struct Work {
     /// What clients say of themselves; each is silent until it is answered.
     pub(super) reauthentications: VecDeque<Reauthentication>,
     /// Mail for each other shard.
-    /// Who is owed the message that is being published.
-    pub(super) owed: Vec<Owed>,
+    /// Who is owed the message that is being published, and under which number.
+    pub(super) owed: Vec<(Ticket, Owed)>,
     pub(super) outboxes: Vec<Vec<Mail>>,
     pub(super) scratch: Vec<u8>,
     pool: Vec<Vec<u8>>,

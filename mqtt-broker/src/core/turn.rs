@@ -22,7 +22,9 @@ impl ShardCore {
                 client.follow(&self.rules, &self.hub);
             }
             self.fill(now, slot);
-            self.fetch_backlog(slot);
+            if self.fetch_backlog(slot) {
+                self.fill(now, slot);
+            }
             if self.replay(now, slot) {
                 again.push(slot);
             }

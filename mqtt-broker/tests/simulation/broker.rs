@@ -1,12 +1,16 @@
 //! The broker's border: what goes in is told to the reference at the moment when it is handled.
 
-use mqtt_broker::core::{Admission, Closed, Counter, NewConnection, Notice, Slot, Verdict};
+use mqtt_broker::core::{
+    Admission, Closed, ConnectionId, Counter, NewConnection, Notice, Slot, User, Verdict,
+};
 use mqtt_codec::{Packet, ReasonCode, Seconds};
 use mqtt_session::CloseReason;
 
+use std::sync::Arc;
+
 use super::client::{EMPTY, WILL, number};
 use super::link::{Link, ServerEnd};
-use super::model::Heard;
+use super::model::{Heard, Model};
 use super::world::World;
 
 impl World {
@@ -21,7 +25,10 @@ impl World {
             ServerEnd::Lobby(lobby) => match lobby.handle_bytes(bytes) {
                 Verdict::More => {}
                 Verdict::Connect { connect, decoder, unread } => {
-                    let (connection, admission) = (link.id, Admission::default());
+                    // so that a session on the disk says which connection it had last
+                    let name = mqtt_codec::Text::new(&link.id.0.to_string()).ok();
+                    let user = Some(Arc::new(User { name, ..User::default() }));
+                    let (connection, admission) = (link.id, Admission { user, ..Admission::default() });
                     let new =
                         NewConnection { connection, connect, assigned: false, decoder, unread, admission };
                     link.server = ServerEnd::Arriving(Box::new(new));
@@ -94,6 +101,10 @@ impl World {
         match packet {
             Packet::Publish(publish) => {
                 let program = link.program;
+                let number = number(publish.message.topic.as_str(), &publish.message.payload);
+                if let (Some(id), Some(number)) = (publish.delivery.id(), number) {
+                    link.publishing.insert(id.get(), number);
+                }
                 self.heed_publish(client, program, publish)
             }
             Packet::PubRel(ack) => {
@@ -102,9 +113,13 @@ impl World {
                 }
             }
             Packet::Subscribe(subscribe) => {
+                let filters = subscribe.filters.iter().map(|each| each.filter.as_str().to_owned());
+                link.changing.insert(subscribe.id.get(), filters.collect());
                 link.answers.insert(subscribe.id.get(), self.model.subscribe(client, subscribe));
             }
             Packet::Unsubscribe(unsubscribe) => {
+                let filters = unsubscribe.filters.iter().map(|each| each.as_str().to_owned());
+                link.changing.insert(unsubscribe.id.get(), filters.collect());
                 let codes = unsubscribe.filters.iter().map(|filter| {
                     let existed = self.model.unsubscribe(client, filter.as_str());
                     if existed { 0 } else { ReasonCode::NoSubscriptionExisted as u8 }
@@ -129,6 +144,7 @@ impl World {
         };
         let Some(session) = &mut self.model.sessions[client] else { return };
         if let mqtt_codec::Delivery::ExactlyOnce { id, .. } = publish.delivery {
+            let routed = self.model.seq + 1;
             match session.held.insert(id.get(), number) {
                 Some(before) if before == number => return,
                 // the broker takes it for what an earlier life of the program has sent: that life knew the identifier
@@ -140,7 +156,7 @@ impl World {
                 Some(before) => {
                     return self.fail(format!("c{client} gives {number} the identifier of {before}"));
                 }
-                None => {}
+                None => drop(session.held_once.insert(id.get(), (number, routed))),
             }
             if session.taken.insert(number, program) == Some(program) && number < WILL {
                 return self.fail(format!("c{client} sends {number} again, which is released"));
@@ -193,13 +209,18 @@ impl World {
         let mut wrong = None;
         match link.written.hear(bytes) {
             Ok(packets) => {
-                let ledger = &mut self.model.ledgers[link.session as usize];
                 for packet in packets {
                     self.log.say(|| format!("   broker => c{client}: {}", super::log::describe(&packet)));
+                    promise(&mut self.model, link, &packet);
                     let Packet::Publish(publish) = &packet else { continue };
                     let number = number(publish.message.topic.as_str(), &publish.message.payload);
                     if let Some(number) = number
-                        && let Err(error) = ledger.flights.written(&mut link.downward, id, publish, number)
+                        && let Err(error) = self.model.ledgers[link.session as usize].flights.written(
+                            &mut link.downward,
+                            id,
+                            publish,
+                            number,
+                        )
                     {
                         wrong = Some(format!("the broker sends {number} to c{client}: {error}"));
                     }
@@ -282,6 +303,33 @@ impl World {
             // without CONNECT it was nobody's
             ServerEnd::Lobby(_) | ServerEnd::Arriving(_) | ServerEnd::Closed => {}
         }
+    }
+}
+
+/// What the broker has written is a promise, whether it arrives or not.
+fn promise(model: &mut Model, link: &mut Link, packet: &Packet) {
+    let (client, connection): (usize, ConnectionId) = (link.client, link.id);
+    match packet {
+        Packet::ConnAck(_) => {
+            let session = model.sessions[client].as_mut();
+            if let Some(session) = session.filter(|session| session.attached == connection.0) {
+                session.is_acknowledged = true;
+            }
+        }
+        Packet::PubAck(ack) | Packet::PubRec(ack) if !ack.reason.is_error() => {
+            if let Some(number) = link.publishing.get(&ack.id.get()) {
+                model.acknowledge(*number);
+            }
+        }
+        Packet::SubAck(suback) => {
+            let filters = link.changing.remove(&suback.id.get()).unwrap_or_default();
+            model.assure(client, connection, &filters);
+        }
+        Packet::UnsubAck(unsuback) => {
+            let filters = link.changing.remove(&unsuback.id.get()).unwrap_or_default();
+            model.assure(client, connection, &filters);
+        }
+        _ => {}
     }
 }
 

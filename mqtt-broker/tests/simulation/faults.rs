@@ -1,5 +1,7 @@
 //! What can go wrong.
 
+use std::time::Duration;
+
 use mqtt_codec::{ReasonCode, Version};
 
 use super::plan::Fault;
@@ -63,6 +65,9 @@ impl World {
                     self.abandon(client);
                 }
                 self.clients[client].begin_again(clean);
+            }
+            Fault::Broker { down, lucky } => {
+                self.crash_broker(Duration::from_millis(u64::from(down)), lucky);
             }
             Fault::Busy(steps) => {
                 let shard = client % self.cores.len();

@@ -22,6 +22,8 @@ pub(crate) struct Due {
     /// The connection of the session at that moment.
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) done: bool,
+    /// Whether it may come, and need not.
+    pub(crate) is_optional: bool,
 }
 
 /// Retained messages that a SUBSCRIBE asks for.
@@ -38,6 +40,7 @@ pub(crate) struct Replay {
 /// A message that the client has got and whose exchange is open.
 pub(crate) struct Opened {
     pub(crate) number: u32,
+    pub(crate) qos: QoS,
     /// Which life of the client has seen it last.
     pub(crate) program: u32,
 }
@@ -88,6 +91,7 @@ impl Due {
             expires: heard.expires,
             connection,
             done: false,
+            is_optional: false,
         }
     }
 }
@@ -159,11 +163,20 @@ impl Ledger {
         Some(if twice { Err("a message of QoS 2 came twice".to_owned()) } else { Ok(()) })
     }
 
+    /// Whether a message may have come again because the broker died.
+    pub(crate) fn may_repeat(&self, number: u32) -> bool {
+        self.by_number.get(&number).into_iter().flatten().any(|due| self.dues[*due].is_optional)
+    }
+
     /// The due that a message settles; the next in order if there are several.
-    pub(crate) fn find_due(&self, got: &Got) -> Option<usize> {
+    pub(crate) fn find_due(&self, got: &Got, is_optional: bool) -> Option<usize> {
         let same = |due: &&usize| {
             let due = &self.dues[**due];
-            !due.done && due.qos == got.qos && due.retain == got.retain && (!got.v5 || due.ids == got.ids)
+            !due.done
+                && due.is_optional == is_optional
+                && due.qos == got.qos
+                && due.retain == got.retain
+                && (!got.v5 || due.ids == got.ids)
         };
         let open = || self.by_number.get(&got.number).into_iter().flatten().filter(same);
         let in_order = |due: &&usize| {

@@ -49,6 +49,9 @@ pub(crate) struct Link {
     pub(crate) downward: Window,
     /// Codes that SUBACK and UNSUBACK should have.
     pub(crate) answers: BTreeMap<u16, Vec<u8>>,
+    /// Messages and filters of packets that the broker has handled, by their identifiers.
+    pub(crate) publishing: BTreeMap<u16, u32>,
+    pub(crate) changing: BTreeMap<u16, Vec<String>>,
 }
 
 /// Where the broker has the connection.
@@ -159,5 +162,7 @@ pub(crate) fn open(id: ConnectionId, client: usize, version: Version, capacity: 
         upward: Window::default(),
         downward: Window::default(),
         answers: BTreeMap::new(),
+        publishing: BTreeMap::new(),
+        changing: BTreeMap::new(),
     }
 }

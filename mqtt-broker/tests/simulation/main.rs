@@ -3,6 +3,7 @@
 mod application;
 mod broker;
 mod client;
+mod crash;
 mod disk;
 mod faults;
 mod ledger;
@@ -13,6 +14,7 @@ mod plan;
 mod rest;
 mod rng;
 mod runner;
+mod store;
 mod verdict;
 mod wire;
 mod world;

@@ -10,6 +10,7 @@ use mqtt_broker::core::ConnectionId;
 use mqtt_codec::{Connect, QoS, RetainHandling, Seconds, Subscribe, Version, Will};
 use mqtt_session::Time;
 
+use super::client::EMPTY;
 use super::ledger::{Due, Got, Ledger, Replay};
 use super::plan::ServerPlan;
 
@@ -24,7 +25,7 @@ pub(crate) struct Heard {
     pub(crate) empty: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Granted {
     pub(crate) qos: QoS,
     pub(crate) no_local: bool,
@@ -33,17 +34,27 @@ pub(crate) struct Granted {
 }
 
 /// What the broker should know of a client.
+#[derive(Clone)]
 pub(crate) struct Session {
     /// Its ledger.
     pub(crate) number: u32,
     pub(crate) subscriptions: BTreeMap<String, Granted>,
     pub(crate) connection: Option<ConnectionId>,
-    expiry: u32,
-    will: Option<(u32, Box<Will>)>,
-    will_at: Option<Time>,
-    ends_at: Option<Time>,
+    /// The connection that it had last, and whether CONNACK was sent there.
+    pub(crate) attached: u64,
+    pub(crate) is_acknowledged: bool,
+    pub(crate) expiry: u32,
+    pub(crate) will: Option<(u32, Box<Will>)>,
+    /// The same, whatever has become of it.
+    pub(crate) last_will: Option<(u32, Box<Will>)>,
+    pub(crate) will_at: Option<Time>,
+    pub(crate) ends_at: Option<Time>,
+    /// Subscriptions that were changed, and nobody was told: how often.
+    pub(crate) unsure: BTreeMap<String, u32>,
     /// Identifiers of QoS 2 that the client has not released, with the message.
     pub(crate) held: BTreeMap<u16, u32>,
+    /// The same, whether released or not, and when it was routed.
+    pub(crate) held_once: BTreeMap<u16, (u32, u64)>,
     /// Messages of QoS 2 that came to this session.
     pub(crate) taken: BTreeMap<u32, u32>,
 }
@@ -62,6 +73,8 @@ pub(crate) struct SharedDue {
     pub(crate) members: BTreeMap<u32, Granted>,
     /// What was taken to be this message: to which session it came.
     pub(crate) claim: Option<(u32, Got)>,
+    /// Whether it may come, and need not.
+    pub(crate) is_optional: bool,
 }
 
 /// A message that was or is the retained one of its topic.
@@ -88,6 +101,12 @@ pub(crate) struct Model {
     pub(crate) wills: u64,
     /// When sessions have ended. What a shard does at one time has an order that the reference does not know.
     pub(crate) ends: BTreeSet<Time>,
+    /// Sessions as they were before the broker attached another connection, or they ended; by their connections.
+    pub(crate) history: BTreeMap<u64, Session>,
+    /// Messages that were acknowledged to their publishers: of those routed up to then.
+    pub(crate) acknowledged: BTreeMap<u32, u64>,
+    /// What each topic was to retain, with the order.
+    pub(crate) changes: BTreeMap<String, Vec<(u64, Heard)>>,
     /// Session Expiry Interval of 3.x, and the longest of all.
     expiries: (u32, u32),
 }
@@ -111,6 +130,9 @@ impl Model {
         }
         self.pass(now, client);
         let mut before = self.sessions[client].take();
+        if let Some(before) = &before {
+            self.history.insert(before.attached, before.clone());
+        }
         let present = before.is_some() && !connect.clean_start;
         let mut due = None;
         if !present && let Some(old) = before.take() {
@@ -122,6 +144,7 @@ impl Model {
             Session::new(self.ledgers.len() as u32 - 1)
         });
         session.connection = Some(connection);
+        (session.attached, session.is_acknowledged) = (connection.0, false);
         session.expiry = match connect.version {
             Version::V5 => connect.properties.session_expiry.map_or(0, |seconds| seconds.0),
             _ if connect.clean_start => 0,
@@ -129,6 +152,7 @@ impl Model {
         };
         session.expiry = session.expiry.min(self.expiries.1);
         session.will = connect.will.clone().map(|will| (will_number, Box::new(will)));
+        session.last_will = session.will.clone();
         (session.will_at, session.ends_at) = (None, None);
         self.sessions[client] = Some(session);
         if let Some(will) = due {
@@ -163,6 +187,9 @@ impl Model {
             return;
         };
         let ended = session.ends_at.is_some_and(|at| at <= now);
+        if ended {
+            self.history.insert(session.attached, session.clone());
+        }
         let will = if ended || session.will_at.is_some_and(|at| at <= now) {
             session.will_at = None;
             session.will.take()
@@ -238,11 +265,13 @@ impl Model {
             at: now,
             members,
             claim: None,
+            is_optional: false,
         }));
     }
 
     fn retain(&mut self, heard: &Heard) {
         let seq = self.seq;
+        self.changes.entry(heard.topic.clone()).or_default().push((seq, heard.clone()));
         for kept in self.kept.iter_mut().filter(|kept| kept.to.is_none() && kept.heard.topic == heard.topic) {
             kept.to = Some(seq);
         }
@@ -271,6 +300,7 @@ impl Model {
                 id: subscribe.subscription_id.map(|id| id.get()),
             };
             let id = granted.id;
+            *session.unsure.entry(filter.clone()).or_default() += 1;
             let existed = session.subscriptions.insert(filter.clone(), granted).is_some();
             let wanted = match options.retain_handling {
                 RetainHandling::OnSubscribe => true,
@@ -290,10 +320,34 @@ impl Model {
     pub(crate) fn unsubscribe(&mut self, client: usize, filter: &str) -> bool {
         let Some(session) = &mut self.sessions[client] else { return false };
         let existed = session.subscriptions.remove(filter).is_some();
+        *session.unsure.entry(filter.to_owned()).or_default() += 1;
         if existed {
             self.ledgers[session.number as usize].cancel(filter);
         }
         existed
+    }
+
+    /// SUBACK or UNSUBACK says so.
+    pub(crate) fn assure(&mut self, client: usize, connection: ConnectionId, filters: &[String]) {
+        let Some(session) = &mut self.sessions[client] else { return };
+        if session.connection != Some(connection) {
+            return;
+        }
+        for filter in filters {
+            if let Some(changes) = session.unsure.get_mut(filter) {
+                *changes -= 1;
+                if *changes == 0 {
+                    session.unsure.remove(filter);
+                }
+            }
+        }
+    }
+
+    /// The publisher is told that the broker has the message. Those without a payload have no number of their own.
+    pub(crate) fn acknowledge(&mut self, number: u32) {
+        if number < EMPTY {
+            self.acknowledged.insert(number, self.seq);
+        }
     }
 
     pub(crate) fn subscription_count(&self) -> usize {
@@ -307,8 +361,13 @@ impl Session {
             number,
             subscriptions: BTreeMap::new(),
             connection: None,
+            attached: 0,
+            is_acknowledged: false,
             expiry: 0,
             will: None,
+            last_will: None,
+            unsure: BTreeMap::new(),
+            held_once: BTreeMap::new(),
             will_at: None,
             ends_at: None,
             held: BTreeMap::new(),

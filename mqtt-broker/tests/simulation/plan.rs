@@ -55,6 +55,8 @@ pub(crate) struct ServerPlan {
     /// The longest Session Expiry Interval, and that of 3.x.
     pub(crate) expiry_maximum: u32,
     pub(crate) expiry_v3: u32,
+    /// Whether the broker has a disk.
+    pub(crate) has_disk: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -144,6 +146,8 @@ pub(crate) enum Fault {
     Leave { clean: bool, with_will: bool },
     /// A shard has no turn for so many steps.
     Busy(u32),
+    /// The broker dies and is back after so many milliseconds; so many appends that nobody was told of are on its disk.
+    Broker { down: u32, lucky: usize },
 }
 
 impl Plan {
@@ -168,6 +172,7 @@ impl Plan {
             keep_alive_maximum: *rng.pick(&[None, None, Some(3), Some(30)]),
             expiry_maximum: *rng.pick(&[10, 1_000, u32::MAX]),
             expiry_v3: *rng.pick(&[5, 100, u32::MAX]),
+            has_disk: rng.once_in(2),
         };
         let steps = rng.between(600, 2_000) as u32;
         let shards = rng.between(1, 4) as u16;
@@ -185,11 +190,18 @@ impl Plan {
             let client = rng.between(1, self.clients.len() - 1);
             let version = self.clients[client].version;
             let what = match fault_in {
-                1.. if rng.once_in(fault_in) => What::Fault(fault(rng)),
+                1.. if rng.once_in(fault_in) => What::Fault(self.fault(rng)),
                 _ => operation(rng, version),
             };
             self.events.push(Event { step, number, client, what });
         }
+    }
+
+    fn fault(&self, rng: &mut Rng) -> Fault {
+        if !self.server.has_disk || !rng.once_in(5) {
+            return fault(rng);
+        }
+        Fault::Broker { down: *rng.pick(&[0, 100, 2_000, 30_000]), lucky: rng.below(5) }
     }
 
     pub(crate) fn faults(&self) -> usize {

@@ -61,7 +61,7 @@ impl World {
 
     /// One round; whether anything moved.
     fn move_all(&mut self, rng: &mut Rng) -> bool {
-        let mut moved = false;
+        let mut moved = self.disk.as_ref().is_some_and(|disk| disk.sync(usize::MAX));
         for shard in 0..self.cores.len() {
             moved |=
                 self.cores[shard].has_work() || self.woken[shard].load(std::sync::atomic::Ordering::Relaxed);
@@ -139,7 +139,7 @@ impl World {
             }
         }
         let missing = self.model.missing(self.now);
-        let dropped = self.hub.total(Counter::PublishDropped);
+        let dropped = self.dropped_before + self.hub.total(Counter::PublishDropped);
         let kept = missing.iter().filter(|missing| missing.qos > QoS::AtMostOnce).count() as u64;
         self.report.dropped = self.hub.total(Counter::DroppedQueueFull);
         if self.plan.profile == Profile::Tight {

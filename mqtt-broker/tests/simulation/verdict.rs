@@ -21,12 +21,16 @@ impl Model {
         // the same message may have come to the broker more than once, and the group may have chosen anybody each time
         let is_unique = self.routed.get(&got.number) == Some(&1);
         let is_shared = self.shared.iter().any(|due| due.explains(session, got));
-        let is_exact = replay.is_none() && (is_unique || !is_shared);
-        let (expires, order) = if let Some((expires, publisher, seq)) = self.settle_due(session, got) {
+        // and one that may come again after a crash does not say which time it is
+        let may_repeat = self.ledgers[session as usize].may_repeat(got.number);
+        let is_exact = replay.is_none() && (is_unique || !is_shared) && !may_repeat;
+        let (expires, order) = if let Some((expires, publisher, seq)) = self.settle_due(session, got, false) {
             (expires, Some((publisher, seq)))
         } else if let Some(index) = self.find_group(session, got) {
             let due = &self.shared[index];
             (due.expires, Some((due.publisher, due.seq)))
+        } else if let Some((expires, ..)) = self.settle_due(session, got, true) {
+            (expires, None)
         } else if let Some(expires) = self.settle_replay(session, got) {
             (expires, None)
         } else {
@@ -39,7 +43,7 @@ impl Model {
             *ledger.replayed.entry(got.number).or_default() += 1;
         }
         if let Some(id) = got.id {
-            ledger.opened.insert(id, Opened { number: got.number, program: got.program });
+            ledger.opened.insert(id, Opened { number: got.number, qos: got.qos, program: got.program });
         }
         // of a message that came to the broker more than once each has what was left of its life then
         check_expiry(now, expires.map(|expires| is_unique.then_some(expires)), got)?;
@@ -52,9 +56,14 @@ impl Model {
         }
     }
 
-    fn settle_due(&mut self, session: u32, got: &Got) -> Option<(Option<Time>, usize, u64)> {
+    fn settle_due(
+        &mut self,
+        session: u32,
+        got: &Got,
+        is_optional: bool,
+    ) -> Option<(Option<Time>, usize, u64)> {
         let ledger = &mut self.ledgers[session as usize];
-        let index = ledger.find_due(got)?;
+        let index = ledger.find_due(got, is_optional)?;
         let due = &mut ledger.dues[index];
         due.done = true;
         Some((due.expires, due.publisher, due.seq))
@@ -85,13 +94,15 @@ impl Model {
     ) -> Option<usize> {
         let explaining = |(index, due): (usize, &SharedDue)| due.explains(session, got).then_some(index);
         let mut candidates: Vec<usize> = self.shared.iter().enumerate().filter_map(explaining).collect();
-        candidates.sort_by_key(|index| self.shared[*index].claim.is_some());
+        candidates
+            .sort_by_key(|index| (self.shared[*index].claim.is_some(), self.shared[*index].is_optional));
         candidates.into_iter().find(|&index| {
             let is_free = tried.insert(index)
                 && match self.shared[index].claim.clone() {
                     None => true,
                     Some((other, before)) => {
-                        self.settle_due(other, &before).is_some()
+                        self.settle_due(other, &before, false).is_some()
+                            || self.settle_due(other, &before, true).is_some()
                             || self.settle_group(other, &before, may_replay, tried).is_some()
                             || (may_replay && self.may_be_replayed(other, &before))
                     }
@@ -132,9 +143,10 @@ impl Model {
             for (number, dues) in &ledger.by_number {
                 // a message that came more than once does not say which time it is: they are counted
                 let dues = dues.iter().map(|due| &ledger.dues[*due]);
-                let came = dues.clone().filter(|due| due.done).count();
+                let came = dues.clone().filter(|due| due.done && !due.is_optional).count();
                 let sure = dues.filter(|due| {
-                    (due.qos > QoS::AtMostOnce || stayed(due.connection))
+                    !due.is_optional
+                        && (due.qos > QoS::AtMostOnce || stayed(due.connection))
                         && due.expires.is_none_or(|at| at > now)
                 });
                 missing.extend(sure.skip(came).map(|due| Missing {
@@ -166,7 +178,11 @@ impl Model {
     /// Who is a member of two groups does not say for which of them a message came, so they are counted.
     fn missing_of_groups(&self, now: Time) -> Vec<Missing> {
         let mut surplus: BTreeMap<u32, i64> = BTreeMap::new();
-        for due in &self.shared {
+        // a message that may come again after a crash of the broker may be taken for another one of the same number
+        let unsure: BTreeSet<u32> =
+            self.shared.iter().filter(|due| due.is_optional).map(|due| due.number).collect();
+        let may_repeat = |number| self.ledgers.iter().any(|ledger| ledger.may_repeat(number));
+        for due in self.shared.iter().filter(|due| !unsure.contains(&due.number) && !may_repeat(due.number)) {
             let balance = i64::from(due.claim.is_some()) - i64::from(self.is_sure(now, due));
             *surplus.entry(due.number).or_default() += balance;
         }

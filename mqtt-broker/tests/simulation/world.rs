@@ -3,20 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use mqtt_broker::config::Config;
 use mqtt_broker::core::{Hub, ShardCore};
+use mqtt_broker::store::Restored;
 use mqtt_codec::PacketId;
 use mqtt_session::Time;
 
 use super::client::Client;
+use super::crash::shards;
 use super::link::{Link, ServerEnd};
 use super::log::Log;
 use super::model::Model;
 use super::plan::{Plan, Profile, What};
 use super::rng::Rng;
+use super::store::{BrokerDisk, wall};
 
 /// Rounds after which somebody who still finds something to do is taken to be in a busy loop.
 const ROUNDS: u32 = 20_000;
@@ -28,6 +31,10 @@ pub(crate) struct World {
     pub(crate) hub: Arc<Hub>,
     pub(crate) cores: Vec<ShardCore>,
     pub(crate) woken: Vec<Arc<AtomicBool>>,
+    /// The disk of the broker, if it has one.
+    pub(crate) disk: Option<Arc<BrokerDisk>>,
+    /// What brokers have dropped that have died since.
+    pub(crate) dropped_before: u64,
     /// Until which step each shard has no turn.
     pub(crate) busy_until: Vec<u32>,
     pub(crate) clients: Vec<Client>,
@@ -55,6 +62,8 @@ pub(crate) struct Report {
     pub(crate) sessions_with_faults: u64,
     /// Programs that went on with what was on their disks.
     pub(crate) restarts: u64,
+    /// Brokers that went on with what was on theirs.
+    pub(crate) broker_crashes: u64,
     pub(crate) connections: u64,
     pub(crate) packets: u64,
     pub(crate) deliveries: u64,
@@ -74,6 +83,7 @@ impl Report {
         self.sessions += other.sessions;
         self.sessions_with_faults += other.sessions_with_faults;
         self.restarts += other.restarts;
+        self.broker_crashes += other.broker_crashes;
         self.connections += other.connections;
         self.packets += other.packets;
         self.deliveries += other.deliveries;
@@ -85,13 +95,14 @@ impl Report {
 
 impl World {
     pub(crate) fn new(plan: Plan, is_traced: bool) -> Self {
-        let hub = Arc::new(Hub::new(config(&plan), plan.seed));
-        let shards = plan.shards;
-        let woken: Vec<_> = (0..shards).map(|_| Arc::new(AtomicBool::new(true))).collect();
-        for (shard, woken) in (0..).zip(&woken) {
-            let woken = Arc::clone(woken);
-            hub.set_wake(shard, Box::new(move || woken.store(true, Ordering::Relaxed)));
-        }
+        let disk = plan.server.has_disk.then(Arc::<BrokerDisk>::default);
+        let hub = match disk.clone() {
+            None => Hub::new(config(&plan), plan.seed),
+            Some(disk) => {
+                Hub::with_store(config(&plan), plan.seed, disk, wall(Time::ZERO), &Restored::default())
+            }
+        };
+        let (hub, cores, woken) = shards(hub, disk.as_ref());
         let report = Report {
             worlds: 1,
             events: plan.events.len() as u64,
@@ -101,10 +112,12 @@ impl World {
         Self {
             now: Time::from_secs(1),
             step: 0,
-            cores: (0..shards).map(|shard| ShardCore::new(shard, Arc::clone(&hub))).collect(),
+            busy_until: vec![0; cores.len()],
+            cores,
             hub,
             woken,
-            busy_until: vec![0; usize::from(shards)],
+            disk,
+            dropped_before: 0,
             clients: plan.clients.iter().map(|each| Client::new(each.clone(), &plan)).collect(),
             links: BTreeMap::new(),
             connections: 0,
@@ -182,6 +195,14 @@ impl World {
 
     /// Something moves: a link, a shard, a client.
     fn act(&mut self, rng: &mut Rng) {
+        if self.failure.is_some() {
+            return;
+        }
+        if let Some(disk) = &self.disk
+            && rng.once_in(3)
+        {
+            disk.sync(rng.between(1, 4));
+        }
         match rng.below(10) {
             0..=5 => {
                 let count = self.links.len();
@@ -316,6 +337,9 @@ impl World {
 
     /// No shard may sleep longer than its sessions allow.
     fn check_deadlines(&mut self) {
+        if self.cores.is_empty() {
+            return;
+        }
         for client in 0..self.clients.len() {
             let Some(deadline) = self.model.deadline(client) else { continue };
             let shard = usize::from(self.hub.home(&format!("c{client}")));
@@ -335,7 +359,7 @@ const fn part(len: usize, rng: &mut Rng) -> usize {
     }
 }
 
-fn config(plan: &Plan) -> Config {
+pub(crate) fn config(plan: &Plan) -> Config {
     let mut config = Config { sys_interval: Duration::ZERO, ..Config::default() };
     let server = plan.server;
     config.shards = NonZeroU16::new(plan.shards).unwrap();
@@ -349,6 +373,9 @@ fn config(plan: &Plan) -> Config {
     config.session.keep_alive_maximum = server.keep_alive_maximum.and_then(NonZeroU16::new);
     config.session.session_expiry_maximum = server.expiry_maximum;
     config.session.session_expiry_v3 = server.expiry_v3;
+    config.session.store = server.has_disk;
+    // the user of each connection is its number
+    config.auth.sessions_have_owners = false;
     config.limits.stall = Duration::from_secs(server.stall);
     if plan.profile == Profile::Tight {
         let mut rng = Rng::new(plan.seed ^ 1);

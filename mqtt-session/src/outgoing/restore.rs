@@ -29,7 +29,8 @@ impl Outgoing {
         self.flights.released.extend(stored.taken.iter().map(waits));
         let mut sent = stored.sent.clone();
         for message in messages {
-            let (ticket, queued) = (message.ticket, Queued::from(message));
+            let (ticket, mut queued) = (message.ticket, Queued::from(message));
+            queued.qos = queued.qos.max(QoS::AtLeastOnce);
             if let Some(id) = take_id(&mut sent, ticket) {
                 self.send_what_waited(effects);
                 self.flights.publish(id, queued, true, None);
@@ -65,6 +66,6 @@ fn take_id(sent: &mut VecDeque<(PacketId, Ticket)>, ticket: Ticket) -> Option<Pa
 impl From<StoredMessage> for Queued {
     fn from(stored: StoredMessage) -> Self {
         let StoredMessage { ticket, message, qos, retain, expires, subscription_ids } = stored;
-        Self { message, qos: qos.max(QoS::AtLeastOnce), retain, expires, subscription_ids, ticket }
+        Self { message, qos, retain, expires, subscription_ids, ticket }
     }
 }

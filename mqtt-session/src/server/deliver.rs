@@ -63,7 +63,7 @@ impl ServerSession {
     /// A message that was left in the store comes from there: it waits here from now on, behind those that do.
     ///
     /// The limits of the queue do not apply, because it was accepted before: who fetches messages fetches as many as
-    /// the client can take.
+    /// the client can take. One of QoS 0 may have had to wait for those before it, and is as welcome.
     pub fn deliver_stored(&mut self, message: StoredMessage) {
         self.state.outgoing.accept(message.into());
     }
