@@ -58,7 +58,8 @@
 //! * A subscriber that does not read holds nobody up: its messages wait in its session, up to limits, and what the
 //!   limits drop is counted by reason.
 //! * After SUBACK every message that anybody publishes is matched with the subscription.
-//! * Sessions and retained messages are kept in memory: they outlive connections, not the process.
+//! * Sessions and retained messages outlive connections; with a [`store`] they outlive the process, and what was
+//!   acknowledged survives its being killed.
 //!
 //! Read next: [`core::ShardCore`], then `core/connection.rs`, `core/publish.rs`, `core/delivery.rs` for the life of
 //! a PUBLISH.

@@ -16,6 +16,7 @@ struct LateState {
     appended: Position,
     stored: Position,
     ops: Vec<String>,
+    is_full: bool,
 }
 
 impl Late {
@@ -55,7 +56,7 @@ impl Store for Late {
     }
 
     fn is_full(&self) -> bool {
-        false
+        self.0.lock().unwrap().is_full
     }
 
     fn fetch(&self, _shard: u16, _request: Request) {}
@@ -248,4 +249,36 @@ fn the_end_of_a_connection_and_of_a_session_are_stored() {
         ["Ended", "Client", "Attached { session_present: false, expiry: 0, will: None }"]
     );
     assert_eq!(bench.commit(), [0x20, 2, 0, 0]);
+}
+
+#[test]
+fn retained_messages_come_behind_suback() {
+    let mut bench = Bench::connected();
+    bench.send(b"\x31\x04\x00\x01ax");
+    bench.commit();
+    assert_eq!(bench.send(b"\x82\x06\x00\x02\x00\x01a\x00"), b"");
+    assert_eq!(bench.turn(), b"");
+    assert_eq!(bench.commit(), b"\x90\x03\x00\x02\x00\x31\x04\x00\x01ax");
+}
+
+#[test]
+fn what_would_be_stored_waits_while_the_store_is_full_and_qos_0_does_not() {
+    let mut bench = Bench::subscribed(1);
+    bench.store.0.lock().unwrap().is_full = true;
+    assert_eq!(bench.send(b"\x30\x04\x00\x01a0\xc0\x00"), b"\x30\x04\x00\x01a0\xd0\x00");
+    assert_eq!(bench.send(b"\x32\x06\x00\x01a\x00\x01x\xc0\x00"), b"");
+    assert!(!bench.core.wants_read(bench.slot));
+    // a minute later it is still connected, and waits
+    for _ in 0..60 {
+        bench.now = bench.now.after_secs(1);
+        bench.core.handle_timeout(bench.now);
+        assert_eq!(bench.turn(), b"");
+    }
+    assert_eq!(bench.store.ops(), [""; 0]);
+    bench.store.0.lock().unwrap().is_full = false;
+    bench.now = bench.now.after_secs(1);
+    bench.core.handle_timeout(bench.now);
+    assert_eq!(bench.turn(), b"\x32\x06\x00\x01a\x00\x01x\xd0\x00");
+    assert!(bench.core.wants_read(bench.slot));
+    assert_eq!(bench.commit(), [0x40, 2, 0, 1]);
 }

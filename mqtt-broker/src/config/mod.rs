@@ -15,6 +15,7 @@ mod place;
 #[cfg(feature = "net")]
 pub mod quantity;
 mod renewed;
+mod store;
 mod transport;
 
 use std::collections::HashSet;
@@ -38,6 +39,7 @@ pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};
 pub use lobby::{LobbyLimits, StageLimits};
 pub use network::{Network, NetworkError};
 pub use place::Place;
+pub use store::{Durability, StoreSettings};
 pub use transport::{TcpSettings, TlsSettings, TlsVersion};
 
 /// Everything that can be set.
@@ -63,6 +65,8 @@ pub struct Config {
     pub lobby: LobbyLimits,
     /// Limits of each session, and what CONNACK announces.
     pub session: ServerConfig,
+    /// Where sessions and messages are kept.
+    pub store: StoreSettings,
 }
 
 impl Default for Config {
@@ -78,6 +82,7 @@ impl Default for Config {
             limits: Limits::default(),
             lobby: LobbyLimits::default(),
             session: ServerConfig::default(),
+            store: StoreSettings::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ impl Config {
     /// what cannot and stays. With it come the names of settings that differ and wait for the next start.
     ///
     /// What stays are the addresses of listeners and the permissions of their files, `shards`, `sys_interval`, `auth.workers`, the
-    /// table `[tcp]` and `limits.match_cache`. A listener is known by its address, and by its place among those with the same.
+    /// tables `[tcp]` and `[store]`, and `limits.match_cache`. A listener is known by its address, and by its place among those with the same.
     pub fn renewed(&self, new: Self) -> (Self, Vec<String>) {
         let mut waiting = Vec::new();
         let listeners = self.renewed_listeners(&new, &mut waiting);
@@ -16,6 +16,7 @@ impl Config {
             ("sys_interval", self.sys_interval != new.sys_interval),
             ("auth.workers", self.auth.workers != new.auth.workers),
             ("[tcp]", self.tcp != new.tcp),
+            ("[store]", self.store != new.store),
             ("limits.match_cache", self.limits.match_cache != new.limits.match_cache),
         ];
         waiting.extend(fixed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()));
@@ -24,10 +25,12 @@ impl Config {
             shards: self.shards,
             sys_interval: self.sys_interval,
             tcp: self.tcp.clone(),
+            store: self.store.clone(),
             ..new
         };
         renewed.auth.workers = self.auth.workers;
         renewed.limits.match_cache = self.limits.match_cache;
+        renewed.session.store = self.session.store;
         (renewed, waiting)
     }
 

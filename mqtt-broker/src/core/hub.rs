@@ -106,6 +106,28 @@ impl Hub {
         Self { durable, ..Self::new(config, seed) }
     }
 
+    /// Has each shard woken when the store has something for it.
+    pub fn hear_store(self: &Arc<Self>) {
+        let Some(durable) = self.durable() else { return };
+        for shard in 0..self.homes {
+            // the store belongs to the hub, and must not keep it
+            let hub = Arc::downgrade(self);
+            let wake = move || {
+                if let Some(hub) = hub.upgrade() {
+                    hub.wake(shard);
+                }
+            };
+            durable.store.set_wake(shard, Arc::new(wake));
+        }
+    }
+
+    /// Lets the store write what waits; to be called when no shard runs any more. Waits for the disk.
+    pub fn close_store(&self) {
+        if let Some(durable) = self.durable() {
+            durable.store.close();
+        }
+    }
+
     /// The configuration of the broker as it is now; see [`Hub::reload`].
     pub fn config(&self) -> Arc<Config> {
         self.settings.config()

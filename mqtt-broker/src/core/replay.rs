@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mqtt_codec::{QoS, SubscriptionId, TopicFilterRef};
-use mqtt_session::{Matched, Outbound, Time, Transmit};
+use mqtt_session::{Matched, Outbound, StoreSeq, Time, Transmit};
 
 use super::clients::Client;
 use super::hub::{Hub, RetainedMessage};
@@ -40,6 +40,8 @@ pub(super) struct Replays {
     waiting: BTreeMap<u64, Replay>,
     numbers: BTreeMap<Arc<str>, u64>,
     next: u64,
+    /// What SUBACK waits for: many clients want it before the first message.
+    pub(super) wait: Option<StoreSeq>,
 }
 
 impl Replays {
@@ -112,7 +114,9 @@ impl ShardCore {
 
 /// Whether the client can be given more: its output has room, and not too much waits for acknowledgements.
 fn has_room(client: &Client) -> bool {
-    client.link.as_ref().is_some_and(|link| link.output.has_room()) && client.session.queued() <= QUEUED
+    client.link.as_ref().is_some_and(|link| link.output.has_room())
+        && client.session.queued() <= QUEUED
+        && client.session.is_stored(client.replays.wait)
 }
 
 struct Found {

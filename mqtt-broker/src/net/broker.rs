@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 
 use super::authenticators::Authenticators;
 use super::handle::BrokerHandle;
+use super::kept;
 #[cfg(feature = "tls")]
 use super::listen::TlsError;
 use super::listen::{Entrance, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
 use crate::auth::{AuthError, Authenticator};
 use crate::config::{AclError, Address, Config, ConfigError, Listener, Place};
-use crate::core::Hub;
 
 /// Where rules of the configuration itself are from, for messages.
 pub(super) const CONFIGURATION: &str = "the configuration";
@@ -57,6 +57,10 @@ pub enum StartError {
     /// A thread or its event queue could not be made.
     #[error("cannot start a shard: {0}")]
     Shard(io::Error),
+    /// The data directory cannot be used.
+    #[cfg(feature = "disk")]
+    #[error(transparent)]
+    Store(#[from] crate::store::OpenError),
     /// The files of a listener with TLS are not as they should be.
     #[cfg(feature = "tls")]
     #[error("{address}: {error}")]
@@ -79,6 +83,8 @@ impl StartError {
             Self::Tls { address, .. } => {
                 Some(Place::Listener { address: address.clone(), setting: "certificate" })
             }
+            #[cfg(feature = "disk")]
+            Self::Store(_) => None,
             Self::Bind { .. } | Self::Shard(_) => None,
         }
     }
@@ -209,21 +215,16 @@ impl BrokerBuilder {
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
         opened.iter().for_each(Opened::warn_of_plaintext);
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
-        let hub = Arc::new(Hub::new(self.config, RandomState::new().hash_one(0)));
+        let (hub, restored) = kept::open(self.config, RandomState::new().hash_one(0))?;
+        let start = Instant::now();
         hub.set_rules(rules);
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let (entrances, served): (Vec<_>, Vec<_>) = opened.into_iter().map(Opened::into_entrance).unzip();
         let findings = (0..=hub.lobby()).map(|_| Mutex::default()).collect();
-        let shared = Shared {
-            hub,
-            arrivals,
-            served: served.into(),
-            findings,
-            cases: OnceLock::new(),
-            start: Instant::now(),
-        };
+        let shared = Shared { hub, arrivals, served: served.into(), findings, cases: OnceLock::new(), start };
         let shared = Arc::new(shared);
-        let shards = make_shards(&shared, entrances).map_err(StartError::Shard)?;
+        let mut shards = make_shards(&shared, entrances).map_err(StartError::Shard)?;
+        kept::restore(&shared, &mut shards, restored);
         let mut ends = Vec::new();
         for shard in shards {
             match spawn(shard) {

@@ -165,6 +165,7 @@ impl BrokerHandle {
             // an error means that the thread is gone, which is what is waited for
             let _ = end.await;
         }
+        self.shared.hub.close_store();
     }
 
     fn post(&self, mail: Mail) {

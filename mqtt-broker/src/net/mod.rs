@@ -9,6 +9,7 @@ mod door;
 mod flush;
 mod handle;
 mod judges;
+mod kept;
 mod listen;
 mod lobby;
 pub mod proxy;

@@ -13,8 +13,8 @@ use super::passwd::Passwd;
 /// An MQTT broker for MQTT 3.1, 3.1.1 and 5.0.
 ///
 /// Without arguments it serves tcp://127.0.0.1:1883, which only programs on this machine reach. It prints one line
-/// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told, sessions
-/// and retained messages, which are kept in memory, are gone. SIGHUP makes it read its configuration and the files
+/// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told; sessions
+/// and retained messages are gone unless --data keeps them. SIGHUP makes it read its configuration and the files
 /// named there again, while connections stay.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100, args_conflicts_with_subcommands = true)]
@@ -75,6 +75,13 @@ pub(crate) struct Settings {
     /// Read settings from this TOML file; options of the command line win.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Keep sessions, their messages and retained messages in this directory, which is made if it is not there.
+    ///
+    /// What the broker acknowledges is on the disk before; after a stop, a crash or a power cut it goes on with it. Without
+    /// this everything is kept in memory and gone with the process.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 
     /// Let in only users of this file, which `mqtt-broker passwd` or mosquitto_passwd has made.
     #[arg(long, value_name = "FILE")]
@@ -192,6 +199,9 @@ impl Settings {
         }
         if config.listeners.is_empty() {
             config.listeners.push(Listener::loopback());
+        }
+        if self.data.is_some() {
+            config.store.directory.clone_from(&self.data);
         }
         if self.password_file.is_some() {
             config.auth.password_file.clone_from(&self.password_file);

@@ -16,6 +16,8 @@
 //!
 //! Without a store sessions and retained messages live as long as the process, and nothing waits.
 
+#[cfg(feature = "disk")]
+mod disk;
 mod image;
 mod memory;
 mod op;
@@ -25,6 +27,8 @@ use std::sync::Arc;
 
 use mqtt_session::Ticket;
 
+#[cfg(feature = "disk")]
+pub use disk::{Damage, DiskSettings, DiskStore, OpenError};
 pub use image::Image;
 pub use memory::MemoryStore;
 pub use op::{Kept, Op, Owed, SessionNumber, StoredClient, StoredUser, WallTime};
@@ -58,6 +62,9 @@ pub trait Store: Send + Sync {
 
     /// The next answer for `shard`.
     fn poll_fetched(&self, shard: u16) -> Option<Fetched>;
+
+    /// Writes what waits and lets go of everything; what is appended later is lost. Waits for the disk.
+    fn close(&self) {}
 
     /// Says how to wake a shard whose operations have become safe, or that is to have an answer.
     fn set_wake(&self, shard: u16, wake: Wake);

@@ -4,6 +4,7 @@ use mqtt_codec::Version;
 
 use super::ServerSession;
 use crate::error::{CloseReason, DropReason};
+use crate::store::StoreSeq;
 
 /// Messages that were not delivered, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +70,11 @@ impl ServerSession {
     /// Messages of QoS 1 and 2 that were sent and are not acknowledged.
     pub fn in_flight(&self) -> usize {
         self.state.outgoing.in_flight()
+    }
+
+    /// Whether everything up to `seq` is stored, so that an answer that waits for it may leave.
+    pub fn is_stored(&self, seq: Option<StoreSeq>) -> bool {
+        self.state.effects.is_stored(seq)
     }
 
     /// Identifiers of QoS 2 that the client has not released.

@@ -16,7 +16,7 @@ mod wording;
 
 use std::fs;
 use std::num::{NonZeroU16, NonZeroU32};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ use mqtt_session::{Overflow, QueueLimits, ServerConfig};
 use serde::de::{self, Deserialize, Deserializer};
 
 use super::{
-    AclSettings, AuthSettings, Config, Limits, Listener, LobbyLimits, TcpSettings, TlsSettings, TlsVersion,
+    AclSettings, AuthSettings, Config, Durability, Limits, Listener, LobbyLimits, StoreSettings, TcpSettings,
+    TlsSettings, TlsVersion,
 };
 use auth::AuthTable;
 pub(super) use error::line_of;
@@ -77,6 +78,8 @@ struct ConfigTable {
     lobby: LobbyLimits,
     #[serde(with = "SessionTable")]
     session: ServerConfig,
+    #[serde(with = "StoreTable")]
+    store: StoreSettings,
 }
 
 #[derive(serde::Deserialize)]
@@ -158,6 +161,30 @@ struct QueueTable {
     packet_ids: mqtt_codec::PacketId,
     #[serde(deserialize_with = "overflow")]
     overflow: Overflow,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(remote = "StoreSettings", default = "StoreSettings::default", deny_unknown_fields)]
+struct StoreTable {
+    directory: Option<PathBuf>,
+    #[serde(deserialize_with = "durability")]
+    durability: Durability,
+    #[serde(deserialize_with = "duration")]
+    delay: Duration,
+    operations: usize,
+    queue_operations: usize,
+    #[serde(deserialize_with = "size")]
+    queue_bytes: usize,
+    #[serde(deserialize_with = "size")]
+    cache: usize,
+}
+
+fn durability<'de, D: Deserializer<'de>>(input: D) -> Result<Durability, D::Error> {
+    match String::deserialize(input)?.as_str() {
+        "fsync" => Ok(Durability::Fsync),
+        "os" => Ok(Durability::Os),
+        other => Err(de::Error::unknown_variant(other, &["fsync", "os"])),
+    }
 }
 
 fn tls_version<'de, D: Deserializer<'de>>(input: D) -> Result<TlsVersion, D::Error> {

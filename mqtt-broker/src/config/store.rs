@@ -1,0 +1,48 @@
+//! Where sessions and messages are kept.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long what was acknowledged survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The machine losing power: each commit waits for the disk.
+    #[default]
+    Fsync,
+    /// The process being killed: the system writes when it likes.
+    Os,
+}
+
+/// A store in files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The data directory, made if it is not there; `None`, the default, keeps nothing beyond the process.
+    pub directory: Option<PathBuf>,
+    /// What a commit waits for. Default: the disk.
+    pub durability: Durability,
+    /// How long a commit waits for more to write. Default none: while one is being written the next one gathers anyway.
+    pub delay: Duration,
+    /// Operations for which it waits no longer. Default 1,000.
+    pub operations: usize,
+    /// Operations that may wait to be stored before who publishes has to. Default 100,000: some commits of a busy broker.
+    pub queue_operations: usize,
+    /// Bytes that may wait. Default 64 MiB.
+    pub queue_bytes: usize,
+    /// Bytes of the file that are kept in memory. Default 64 MiB: it is written and read mostly in its order.
+    pub cache: usize,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            durability: Durability::Fsync,
+            delay: Duration::ZERO,
+            operations: 1_000,
+            queue_operations: 100_000,
+            queue_bytes: 64 << 20,
+            cache: 64 << 20,
+        }
+    }
+}
