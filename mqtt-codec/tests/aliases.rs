@@ -59,6 +59,13 @@ fn an_alias_above_the_maximum_or_without_a_topic_is_refused_at_the_alias() {
             ReasonCode::TopicAliasInvalid,
             14,
         ),
+        (
+            5,
+            "30 0C 0001 'a' 08 23 0006 02 00000001",
+            Kind::TopicAliasAboveMaximum,
+            ReasonCode::TopicAliasInvalid,
+            7,
+        ),
         (5, "30 06 0000 03 23 0005", Kind::TopicAliasUnknown, ReasonCode::ProtocolError, 6),
         (5, "30 08 0000 03 23 0005 'pp'", Kind::TopicAliasUnknown, ReasonCode::ProtocolError, 6),
     ];

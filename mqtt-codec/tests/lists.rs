@@ -62,3 +62,41 @@ fn a_text_is_found_by_what_it_says() {
     assert_eq!((map.get("key"), map.get("other")), (Some(&1), None));
     assert!(mqtt_codec::Text::try_from("\0").is_err());
 }
+
+/// CONNECT of 5.0 with a Will of this topic, payload and properties, and Connect Flags.
+fn connect(flags: u8, properties: &[u8], topic: u8, payload: u8) -> Vec<u8> {
+    let mut body = b"\x00\x04MQTT\x05".to_vec();
+    body.extend([flags, 0, 0, 0, 0, 1, b'c', properties.len() as u8]);
+    body.extend(properties);
+    body.extend([0, 1, topic, 0, 1, payload]);
+    let mut bytes = vec![0x10, body.len() as u8];
+    bytes.extend(body);
+    bytes
+}
+
+#[test]
+fn wills_are_equal_if_all_of_them_is() {
+    // Will Flag, and with it Will QoS 1 or Will Retain; an expiry, a delay
+    let (plain, qos, retain) = (0b0000_0110, 0b0000_1110, 0b0010_0110);
+    let (expiry, delay): (&[u8], &[u8]) = (&[2, 0, 0, 0, 9], &[0x18, 0, 0, 0, 9]);
+    let all = [
+        connect(plain, &[], b't', b'p'),
+        connect(plain, &[], b'u', b'p'),
+        connect(plain, &[], b't', b'q'),
+        connect(qos, &[], b't', b'p'),
+        connect(retain, &[], b't', b'p'),
+        connect(plain, expiry, b't', b'p'),
+        connect(plain, delay, b't', b'p'),
+    ];
+    let rules = Rules::new(Version::V5, Role::Server);
+    let will = |bytes| match PacketRef::decode(bytes, &rules).unwrap() {
+        PacketRef::Connect(connect) => connect.will.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    for (index, one) in all.iter().enumerate() {
+        for (other_index, other) in all.iter().enumerate() {
+            assert_eq!(will(one) == will(other), index == other_index, "{index} {other_index}");
+        }
+        assert!(will(one) == will(one).to_will().view());
+    }
+}

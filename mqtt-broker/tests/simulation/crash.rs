@@ -100,6 +100,7 @@ pub(crate) fn shards(hub: Hub, disk: Option<&Arc<BrokerDisk>>) -> (Arc<Hub>, Vec
 impl Model {
     /// The broker has died, and this is what it goes on with.
     fn adopt(&mut self, crash: Time, image: &Image, restored: &Restored) -> Result<(), String> {
+        self.has_crashed = true;
         // another broker counts from the beginning
         self.published = 0;
         let mut on_disk: BTreeMap<u32, Vec<OnDisk>> = BTreeMap::new();

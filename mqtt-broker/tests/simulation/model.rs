@@ -107,6 +107,8 @@ pub(crate) struct Model {
     pub(crate) acknowledged: BTreeMap<u32, u64>,
     /// What each topic was to retain, with the order.
     pub(crate) changes: BTreeMap<String, Vec<(u64, Heard)>>,
+    /// Whether the broker has died once.
+    pub(crate) has_crashed: bool,
     /// Session Expiry Interval of 3.x, and the longest of all.
     expiries: (u32, u32),
 }

@@ -21,9 +21,10 @@ impl Model {
         // the same message may have come to the broker more than once, and the group may have chosen anybody each time
         let is_unique = self.routed.get(&got.number) == Some(&1);
         let is_shared = self.shared.iter().any(|due| due.explains(session, got));
-        // and one that may come again after a crash does not say which time it is
+        // after a crash of the broker one that came to it more than once, or may come again, does not say which time it is
         let may_repeat = self.ledgers[session as usize].may_repeat(got.number);
-        let is_exact = replay.is_none() && (is_unique || !is_shared) && !may_repeat;
+        let is_certain = is_unique || !(is_shared || self.has_crashed);
+        let is_exact = replay.is_none() && is_certain && !may_repeat;
         let (expires, order) = if let Some((expires, publisher, seq)) = self.settle_due(session, got, false) {
             (expires, Some((publisher, seq)))
         } else if let Some(index) = self.find_group(session, got) {

@@ -54,15 +54,10 @@ impl SubscriptionOptions {
         }
     }
 
-    /// Reads the options byte; `None` if a reserved bit is set or a value does not exist.
+    /// Reads the options byte, whose reserved bits were looked at; `None` if a value does not exist.
     pub(crate) fn from_wire(byte: u8, version: Version) -> Option<Self> {
-        let byte = match version {
-            // 3.1 leaves the upper six bits unused
-            Version::V3_1 => byte & 0b11,
-            Version::V3_1_1 if byte & !0b11 != 0 => return None,
-            Version::V5 if byte & 0b1100_0000 != 0 => return None,
-            _ => byte,
-        };
+        // 3.1 leaves the upper six bits unused
+        let byte = if version == Version::V3_1 { byte & 0b11 } else { byte };
         Some(Self {
             qos: QoS::from_wire(byte & 0b11)?,
             no_local: byte & 0b100 != 0,

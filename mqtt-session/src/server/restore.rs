@@ -46,7 +46,6 @@ impl ServerSession {
         session.life = Life {
             exists: true,
             expiry,
-            expiry_maximum: config.session_expiry_maximum,
             will_at: will.is_some().then(|| left(delay.0)),
             ends_at: (expiry != u32::MAX).then(|| left(expiry)),
             will,

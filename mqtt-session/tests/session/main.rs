@@ -6,6 +6,7 @@ mod authentication;
 mod common;
 mod delivery;
 mod disconnect;
+mod edges;
 mod expiry;
 mod flow_control;
 mod handshake;
