@@ -204,3 +204,45 @@ fn a_message_of_qos_0_that_had_to_wait_for_stored_ones_keeps_its_qos() {
     server.session.deliver_stored(fleeting);
     assert_eq!(server.fetch_names(), ["Publish 1 1", "Publish 0 2"]);
 }
+
+#[test]
+fn each_receiver_of_a_message_gets_its_own_subscription_identifiers_or_none() {
+    let ids = [mqtt_codec::SubscriptionId::new(7).expect("not zero")];
+    let (kept, mut scratch) = (message("m"), Vec::new());
+    let mut outbound = Outbound::kept(&kept, QoS::AtMostOnce, false, None, &mut scratch);
+    let mut written = Vec::new();
+    for subscription_ids in [&[][..], &ids, &[], &ids] {
+        let mut server = ServerAlone::new(Version::V5);
+        let matched = Matched { qos: QoS::AtMostOnce, retain: false, subscription_ids };
+        let mut out = Vec::new();
+        let delivered = server.session.deliver(server.now, &mut outbound, &matched, Some(&mut out));
+        assert_eq!(delivered, Delivered::Written);
+        written.push(out);
+    }
+    let (plain, with_id) =
+        (b"\x30\x09\x00\x05topic\x00m".to_vec(), b"\x30\x0b\x00\x05topic\x02\x0b\x07m".to_vec());
+    assert_eq!(written, [plain.clone(), with_id.clone(), plain, with_id]);
+}
+
+#[test]
+fn an_alias_beside_its_topic_is_left_out_where_it_would_make_the_packet_too_long() {
+    for (maximum, has_alias) in [(19, false), (21, false), (22, true)] {
+        let mut connect = resuming(Version::V5);
+        connect.properties.topic_alias_maximum = Some(5);
+        connect.properties.maximum_packet_size = NonZeroU32::new(maximum);
+        let config = ServerConfig {
+            outgoing_topic_aliases: 5,
+            topic_alias_maximum: 0,
+            receive_maximum: NonZeroU16::MAX,
+            maximum_packet_size: 0,
+            ..server_config()
+        };
+        let mut server = ServerAlone::attached(connect, config);
+        server.fetch();
+        // 19 bytes without an alias
+        server.session.deliver_stored(StoredMessage::new(Ticket(0), message("payload"), QoS::AtLeastOnce));
+        let mut out = Vec::new();
+        server.session.poll_transmit(server.now, &mut out);
+        assert_eq!(out.len(), if has_alias { 22 } else { 19 }, "{maximum}: {out:?}");
+    }
+}
