@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use mqtt_broker::config::Config;
-use mqtt_broker::core::{Admission, ConnectionId, Hub, Lobby, NewConnection, ShardCore, Slot, Verdict};
+use mqtt_broker::core::{
+    Admission, ConnectionId, Hub, Lobby, NewConnection, Refusal, ShardCore, Slot, Verdict,
+};
 use mqtt_broker::store::{Fetched, Op, Position, Request, Restored, Store, Wake, WallTime};
 use mqtt_session::Time;
 
@@ -93,6 +95,10 @@ impl Bench {
     }
 
     fn connect(&mut self, bytes: &[u8]) -> Slot {
+        self.try_connect(bytes).unwrap()
+    }
+
+    fn try_connect(&mut self, bytes: &[u8]) -> Result<Slot, Refusal> {
         let Verdict::Connect { connect, decoder, unread } =
             Lobby::new(&self.core.hub().config().lobby).handle_bytes(bytes)
         else {
@@ -106,7 +112,7 @@ impl Bench {
             unread,
             admission: Admission::default(),
         };
-        self.core.connect(self.now, new).unwrap()
+        self.core.connect(self.now, new)
     }
 
     /// One that has subscribed to `a`.
@@ -281,4 +287,25 @@ fn what_would_be_stored_waits_while_the_store_is_full_and_qos_0_does_not() {
     assert_eq!(bench.turn(), b"\x32\x06\x00\x01a\x00\x01x\xd0\x00");
     assert!(bench.core.wants_read(bench.slot));
     assert_eq!(bench.commit(), [0x40, 2, 0, 1]);
+}
+
+#[test]
+fn who_would_have_to_be_stored_is_refused_while_the_store_is_full() {
+    let mut bench = Bench::connected();
+    bench.core.handle_closed(bench.now, bench.slot);
+    bench.turn();
+    bench.store.0.lock().unwrap().is_full = true;
+    // its session is there, or is to be kept, or it has a Will
+    let refused: [&[u8]; 3] = [
+        b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c",
+        b"\x10\x0d\x00\x04MQTT\x04\x00\x00\x00\x00\x01d",
+        b"\x10\x12\x00\x04MQTT\x04\x06\x00\x00\x00\x01d\x00\x01w\x00\x00",
+    ];
+    for connect in refused {
+        assert_eq!(bench.try_connect(connect).unwrap_err().reply, [0x20, 2, 0, 3]);
+    }
+    bench.slot = bench.connect(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01d");
+    assert_eq!(bench.turn(), [0x20, 2, 0, 0]);
+    bench.store.0.lock().unwrap().is_full = false;
+    assert!(bench.try_connect(refused[0]).is_ok());
 }

@@ -33,13 +33,16 @@ impl ShardCore {
     ///
     /// # Errors
     /// What to tell a client that would need a new session where there are `limits.sessions`, or whose identifier is longer than
-    /// `limits.client_id_length` or that of the session of another user.
+    /// `limits.client_id_length` or that of the session of another user; or that would need the store while that takes no more.
     pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
         let NewConnection { connection, connect, assigned, mut decoder, unread, admission } = new;
         if connect.client_id.len() > self.config.limits.client_id_length {
             return Err(Refusal::new(connect.version, ReasonCode::ClientIdentifierNotValid));
         }
         let old = self.clients.find(&connect.client_id);
+        if self.would_crowd_store(&connect, old.is_some()) {
+            return Err(Refusal::new(connect.version, ReasonCode::ServerBusy));
+        }
         if old.is_some_and(|old| self.is_foreign(old, &admission)) {
             return Err(Refusal::foreign_session(connect.version));
         }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mqtt_codec::{Connect, Seconds, Version};
 use mqtt_session::{Outbound, StoreOp, StoreSeq, Ticket, Time};
 
 use super::clients::Client;
@@ -163,6 +164,17 @@ impl ShardCore {
             first => matches!(first >> 4, 8 | 10),
         };
         (wants && durable.store.is_full()).then(|| now.after(RETRY))
+    }
+
+    /// Whether a client that connects now would have more to be stored, while the store takes no more: it could come and go
+    /// as often as it likes.
+    pub(super) fn would_crowd_store(&self, connect: &Connect, has_session: bool) -> bool {
+        let is_kept = match connect.version {
+            Version::V5 => connect.properties.session_expiry.unwrap_or_default() != Seconds(0),
+            Version::V3_1 | Version::V3_1_1 => !connect.clean_start,
+        };
+        let is_full = self.hub.durable().is_some_and(|durable| durable.store.is_full());
+        is_full && (is_kept || has_session || connect.will.is_some())
     }
 
     /// Lets go what has waited for operations that are safe now.

@@ -218,7 +218,13 @@ impl World {
             return;
         }
         let hub = &self.hub;
+        let on_disk = self.disk.as_ref().map_or((0, 0), |disk| {
+            disk.sync(usize::MAX);
+            disk.counts()
+        });
         let left = [
+            ("sessions on the disk", on_disk.0),
+            ("messages on the disk", on_disk.1),
             ("sessions", hub.sessions() as usize),
             ("connections", hub.connected() as usize),
             ("subscriptions", hub.subscription_count()),

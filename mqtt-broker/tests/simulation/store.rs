@@ -62,6 +62,12 @@ impl BrokerDisk {
         moved
     }
 
+    /// Sessions and messages that it has.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.image.sessions(), state.image.messages())
+    }
+
     /// The broker dies. `lucky` appends that nobody was told of have reached the disk all the same; the next one is torn,
     /// and is none.
     pub(crate) fn crash(&self, lucky: usize) -> Image {

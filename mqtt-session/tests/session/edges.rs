@@ -246,3 +246,27 @@ fn an_alias_beside_its_topic_is_left_out_where_it_would_make_the_packet_too_long
         assert_eq!(out.len(), if has_alias { 22 } else { 19 }, "{maximum}: {out:?}");
     }
 }
+
+#[test]
+fn what_is_said_of_one_message_of_an_earlier_connection_is_not_said_of_another() {
+    for version in VERSIONS {
+        let mut server = ServerAlone::new(version);
+        let receipts: Vec<_> = [1, 2]
+            .iter()
+            .filter_map(|number| match server.give(&qos2("m", *number, false)) {
+                Some(Meaning::Message(got)) => got.receipt,
+                _ => None,
+            })
+            .collect();
+        server.session.handle_disconnected(server.now);
+        assert!(server.attach());
+        assert_eq!(server.fetch_names(), ["ConnAck"]);
+        server.session.acknowledge(receipts[1], ReasonCode::Success, None);
+        server.give(&qos2("m", 2, true));
+        assert_eq!(server.fetch_names(), ["PubRec 2"]);
+        server.give(&qos2("m", 1, true));
+        assert_eq!(server.fetch_names(), [""; 0], "nobody has taken it");
+        server.session.acknowledge(receipts[0], ReasonCode::Success, None);
+        assert_eq!(server.fetch_names(), ["PubRec 1"]);
+    }
+}
