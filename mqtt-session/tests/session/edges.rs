@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use mqtt_codec::{Ack, ConnAck, Packet, PacketId, QoS, ReasonCode, Seconds, Version};
 use mqtt_session::{
-    ClientConfig, Delivered, DropReason, Matched, Outbound, QueueLimits, ServerConfig, StoreOp,
-    StoredMessage, Ticket,
+    ClientConfig, ClientEvent, Delivered, DropReason, Matched, Outbound, QueueLimits, ServerConfig, StoreOp,
+    StoredMessage, SubscribeError, Ticket,
 };
 
 use crate::common::{
-    ClientAlone, Meaning, ServerAlone, VERSIONS, client_config, id, message, nonzero, resuming, server_config,
+    ClientAlone, Meaning, ServerAlone, VERSIONS, client_config, id, message, nonzero, resuming,
+    server_config, subscription,
 };
 use crate::delivery::{qos1, qos2};
 
@@ -268,5 +269,39 @@ fn what_is_said_of_one_message_of_an_earlier_connection_is_not_said_of_another()
         assert_eq!(server.fetch_names(), [""; 0], "nobody has taken it");
         server.session.acknowledge(receipts[0], ReasonCode::Success, None);
         assert_eq!(server.fetch_names(), ["PubRec 1"]);
+    }
+}
+
+#[test]
+fn a_server_without_wildcards_shares_and_identifiers_is_asked_for_everything_else() {
+    let mut connack = ConnAck::new(false, ReasonCode::Success);
+    connack.properties.wildcard_subscription_available = Some(false);
+    connack.properties.shared_subscription_available = Some(false);
+    connack.properties.subscription_id_available = Some(false);
+    // SUBSCRIBE of a filter with four letters is 12 bytes
+    connack.properties.maximum_packet_size = NonZeroU32::new(12);
+    let mut client = ClientAlone::opened(resuming(Version::V5), client_config());
+    client.accept(&connack);
+    assert!(matches!(client.session.poll_event(), Some(ClientEvent::Connected(_))));
+    let plain = |name: &str| vec![subscription(name, QoS::AtLeastOnce)];
+    client.session.subscribe(plain("abcd"), None).expect("asked for");
+    assert_eq!(client.fetch_names(), ["Subscribe 1"]);
+    let sub_id = mqtt_codec::SubscriptionId::new(1);
+    for (filters, id, error) in [
+        (plain("a/+"), None, SubscribeError::NotSupported),
+        (plain("$share/g/a"), None, SubscribeError::NotSupported),
+        (plain("a"), sub_id, SubscribeError::NotSupported),
+        (plain("abcde"), None, SubscribeError::PacketTooLarge),
+    ] {
+        let ticket = client.session.subscribe(filters, id);
+        assert_eq!(client.fetch_names(), [""; 0]);
+        let failed = match ticket {
+            Err(error) => error,
+            Ok(ticket) => match client.session.poll_event() {
+                Some(ClientEvent::RequestFailed(failed, error)) if failed == ticket => error,
+                other => panic!("{other:?}"),
+            },
+        };
+        assert_eq!(failed, error);
     }
 }
