@@ -190,7 +190,11 @@ impl Model {
             due.done = found.is_none() && !is_acknowledged;
             found.map(|index| left.remove(index));
         }
-        for owed in left.into_iter().filter(|owed| owed.qos == QoS::AtLeastOnce) {
+        for owed in left {
+            // at one moment a Will may come to a session before that ends, or after
+            if owed.qos == QoS::ExactlyOnce && ledger.by_number.contains_key(&owed.number) {
+                continue;
+            }
             ledger.owe(Due {
                 number: owed.number,
                 publisher: usize::MAX,
