@@ -23,6 +23,8 @@ use super::world::{World, config};
 /// A message that the disk has for a session.
 struct OnDisk {
     number: u32,
+    /// The identifier that it was sent with.
+    id: Option<u16>,
     qos: QoS,
     retain: bool,
     ids: Vec<u32>,
@@ -180,9 +182,14 @@ impl Model {
     /// Messages that were not acknowledged to their publishers are owed as far as the disk has them; those of QoS 1 that
     /// came, but whose end it does not know, may come again.
     fn adopt_dues(&mut self, session: u32, on_disk: &[OnDisk]) {
-        let mut left: Vec<&OnDisk> = on_disk.iter().collect();
         let Self { ledgers, acknowledged, .. } = self;
         let ledger = &mut ledgers[session as usize];
+        // of one that the client has, only a repetition is to come: it is no other time that the same was published
+        let has_come = |owed: &OnDisk| {
+            let opened = owed.id.and_then(|id| ledger.opened.get(&id));
+            opened.is_some_and(|opened| (opened.qos, opened.number) == (QoS::ExactlyOnce, owed.number))
+        };
+        let mut left: Vec<&OnDisk> = on_disk.iter().filter(|owed| !has_come(owed)).collect();
         let is_open = |due: &&mut Due| !due.done && !due.is_optional && due.qos > QoS::AtMostOnce;
         for due in ledger.dues.iter_mut().filter(is_open) {
             let is_acknowledged = acknowledged.get(&due.number).is_some_and(|seq| *seq >= due.seq);
@@ -347,12 +354,13 @@ impl Session {
 fn owed(image: &Image, stored: &RestoredSession) -> Vec<OnDisk> {
     let behind = stored.waiting.iter().filter_map(|waiting| image.delivery(stored.number, waiting.ticket));
     let all = stored.in_flight.iter().cloned().chain(behind);
-    let on_disk = |stored: StoredDelivery| OnDisk {
-        number: number_of(&stored),
-        qos: stored.qos,
-        retain: stored.retain,
-        ids: stored.subscription_ids.iter().map(|id| id.get()).collect(),
-        expires: stored.kept.expires.map(time_of),
+    let on_disk = |delivery: StoredDelivery| OnDisk {
+        number: number_of(&delivery),
+        id: stored.state.sent.iter().find(|(_, ticket)| *ticket == delivery.ticket).map(|(id, _)| id.get()),
+        qos: delivery.qos,
+        retain: delivery.retain,
+        ids: delivery.subscription_ids.iter().map(|id| id.get()).collect(),
+        expires: delivery.kept.expires.map(time_of),
     };
     all.map(on_disk).collect()
 }
