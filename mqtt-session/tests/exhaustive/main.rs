@@ -110,6 +110,9 @@ fn nothing_is_said_before_a_slow_store_has_what_it_depends_on() {
         let case = Case { version: *version, up, down: &[], fault, packet_ids, store: Some(Side::Server) };
         check_case(case, 2_200);
         check_case(Case { up: &[], down: &[Q1, Q2, Q2], ..case }, 3_700);
+        let case = Case { store: Some(Side::Client), ..case };
+        check_case(case, 8_000);
+        check_case(Case { up: &[], down: &[Q1, Q2, Q2], ..case }, 5_000);
     }
 }
 
