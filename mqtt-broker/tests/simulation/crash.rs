@@ -131,7 +131,7 @@ impl Model {
         let Some(stored) = stored else {
             if let Some(current) = current {
                 self.ledgers[current.number as usize].has_ended = true;
-                if current.is_acknowledged && (current.expiry > 0 || current.will.is_some()) {
+                if current.must_be_stored() {
                     return Err("the broker said that it has a session, which its disk has not".to_owned());
                 }
             }
@@ -141,7 +141,9 @@ impl Model {
         let attached: u64 = name.parse().map_err(|_| "a session of somebody else".to_owned())?;
         let mut session = match current {
             Some(current) if current.attached == attached => current,
-            Some(current) if current.is_acknowledged => {
+            Some(current)
+                if current.must_be_stored() || (current.is_acknowledged && stored.state.expiry > 0) =>
+            {
                 return Err(format!("a session of connection {attached} instead of {}", current.attached));
             }
             current => {
@@ -273,6 +275,12 @@ impl Model {
 }
 
 impl Session {
+    /// Whether somebody was told of it, and something of it outlasts its connection. The disk need not know of another one,
+    /// nor that the one before it has ended if that was no different.
+    const fn must_be_stored(&self) -> bool {
+        self.is_acknowledged && (self.expiry > 0 || self.will.is_some())
+    }
+
     /// When the connection ended, and with it what is due.
     fn adopt_life(&mut self, crash: Time, stored: &RestoredSession) -> Result<(), String> {
         let ended = if stored.state.connected { crash } else { time_of(stored.detached) };
