@@ -25,6 +25,7 @@ impl Model {
         let may_repeat = self.ledgers[session as usize].may_repeat(got.number);
         let is_certain = is_unique || !(is_shared || self.has_crashed);
         let is_exact = replay.is_none() && is_certain && !may_repeat;
+        let mut is_replay = false;
         let (expires, order) = if let Some((expires, publisher, seq)) = self.settle_due(session, got, false) {
             (expires, Some((publisher, seq)))
         } else if let Some(index) = self.find_group(session, got) {
@@ -33,13 +34,14 @@ impl Model {
         } else if let Some((expires, ..)) = self.settle_due(session, got, true) {
             (expires, None)
         } else if let Some(expires) = self.settle_replay(session, got) {
+            is_replay = true;
             (expires, None)
         } else {
             return Err("came although nothing matches".to_owned());
         };
         let ledger = &mut self.ledgers[session as usize];
         let is_first = ledger.seen.insert(got.number);
-        if replay.is_some() && order.is_some() {
+        if replay.is_some() && !is_replay {
             // it may as well have come from there
             *ledger.replayed.entry(got.number).or_default() += 1;
         }
