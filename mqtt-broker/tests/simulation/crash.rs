@@ -155,6 +155,8 @@ impl Model {
         };
         let ledger = &mut self.ledgers[session.number as usize];
         ledger.has_ended = false;
+        // those of QoS 2 have theirs; where none is left for one of QoS 1 between them, that has to wait [MQTT-4.6.0-6]
+        ledger.apart |= self.is_short_of_ids;
         session.adopt_life(crash, stored)?;
         // one that ends with its connection is only there for its Will, or for the end of one before it
         if stored.state.expiry > 0 {

@@ -58,8 +58,10 @@ pub(crate) struct Ledger {
     pub(crate) flights: Flights,
     /// By Packet Identifier.
     pub(crate) opened: BTreeMap<u16, Opened>,
-    /// By publisher, the last first delivery.
-    last: BTreeMap<usize, (u64, u32)>,
+    /// By publisher, the last first delivery; and the same of each QoS.
+    last: BTreeMap<(usize, Option<QoS>), (u64, u32)>,
+    /// Whether there is an order only among messages of the same QoS.
+    pub(crate) apart: bool,
     /// What came once, as opposed to repetitions.
     pub(crate) seen: BTreeSet<u32>,
 }
@@ -181,7 +183,8 @@ impl Ledger {
         let open = || self.by_number.get(&got.number).into_iter().flatten().filter(same);
         let in_order = |due: &&usize| {
             let due = &self.dues[**due];
-            self.last.get(&due.publisher).is_none_or(|(last, _)| due.seq >= *last)
+            let last = self.last.get(&(due.publisher, self.apart.then_some(due.qos)));
+            last.is_none_or(|(last, _)| due.seq >= *last)
         };
         open().find(in_order).or_else(|| open().next()).copied()
     }
@@ -189,17 +192,20 @@ impl Ledger {
     /// Notes a first delivery, which must not come after one that was published later.
     pub(crate) fn note_order(
         &mut self,
-        number: u32,
+        got: &Got,
         publisher: usize,
         seq: u64,
         is_first: bool,
     ) -> Result<(), String> {
-        let last = self.last.entry(publisher).or_insert((0, 0));
-        if seq > last.0 {
-            *last = (seq, number);
-        } else if is_first && seq < last.0 {
-            return Err(format!("came after message {}, which its publisher sent later", last.1));
+        let mut order = Ok(());
+        for qos in [None, Some(got.qos)] {
+            let last = self.last.entry((publisher, qos)).or_insert((0, 0));
+            if seq > last.0 {
+                *last = (seq, got.number);
+            } else if is_first && seq < last.0 && self.apart == qos.is_some() {
+                order = Err(format!("came after message {}, which its publisher sent later", last.1));
+            }
         }
-        Ok(())
+        order
     }
 }

@@ -111,12 +111,15 @@ pub(crate) struct Model {
     pub(crate) has_crashed: bool,
     /// Session Expiry Interval of 3.x, and the longest of all.
     expiries: (u32, u32),
+    /// Whether the broker may run out of Packet Identifiers.
+    pub(crate) is_short_of_ids: bool,
 }
 
 impl Model {
     pub(crate) fn new(clients: usize, server: ServerPlan) -> Self {
         let expiries = (server.expiry_v3, server.expiry_maximum);
-        Self { sessions: (0..clients).map(|_| None).collect(), expiries, ..Self::default() }
+        let is_short_of_ids = server.packet_ids < u16::MAX;
+        Self { sessions: (0..clients).map(|_| None).collect(), expiries, is_short_of_ids, ..Self::default() }
     }
 
     /// The broker attaches a connection; whether it should go on with a session.

@@ -53,7 +53,7 @@ impl Model {
         match order {
             // a replay keeps no order with what is routed
             Some((publisher, seq)) if is_exact && got.number < EMPTY => {
-                ledger.note_order(got.number, publisher, seq, is_first)
+                ledger.note_order(got, publisher, seq, is_first)
             }
             _ => Ok(()),
         }
