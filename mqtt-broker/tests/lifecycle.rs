@@ -286,7 +286,7 @@ fn a_broker_out_of_files_accepts_again_when_it_has_some() {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
     let mut program = Command::new("sh")
-        .args(["-c", "ulimit -n 24; exec \"$0\" --listen tcp://127.0.0.1:0"])
+        .args(["-c", "ulimit -n 24; exec \"$0\" --memory --listen tcp://127.0.0.1:0"])
         .arg(env!("CARGO_BIN_EXE_mqtt-broker"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -43,9 +43,9 @@ impl Program {
         Self { child, output, line }
     }
 
-    /// Starts and waits for the line that says that it is ready.
+    /// Starts and waits for the line that says that it is ready. Nothing is kept.
     fn serving(arguments: &[&str]) -> Self {
-        let mut program = Self::spawn(arguments);
+        let mut program = Self::spawn(&[&["--memory"], arguments].concat());
         if !program.line.starts_with("Serving ") {
             let end = program.end();
             panic!("not serving: {end:?}");
@@ -122,6 +122,7 @@ fn bad_options_are_refused_in_one_sentence() {
         (&["house"], "unrecognized subcommand 'house' (see mqtt-broker --help)"),
         (&["--shards", "0"], "invalid value '0' for '--shards <N>': 0 is not in 1..=65535"),
         (&["--shards", "many"], "invalid value 'many' for '--shards <N>': invalid digit found in string"),
+        (&["--memory", "--data", "d"], "the argument '--memory' cannot be used with '--data <DIR>'"),
         (&["--shards"], "a value is required for '--shards <N>' but none was supplied"),
         (
             &["--max-packet-size", "1 MB/s"],
@@ -273,7 +274,10 @@ fn it_says_one_line_and_accepts_clients_of_each_version() {
     let (ip, port) = (address.ip(), address.port());
     assert_ne!(port, 0);
     let try_it = format!("try: mosquitto_sub -h {ip} -p {port} -t '#' -v");
-    assert_eq!(program.line, format!("Serving MQTT 3.1, 3.1.1 and 5.0 on tcp://{address}; {try_it}\n"));
+    assert_eq!(
+        program.line,
+        format!("Serving MQTT 3.1, 3.1.1 and 5.0 on tcp://{address}; all in memory; {try_it}\n")
+    );
 
     assert_eq!(packet(&mut program.connect(CONNECT)), [0x20, 2, 0, 0]);
     let accepted = packet(&mut program.connect(CONNECT_V5));

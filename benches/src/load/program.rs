@@ -23,7 +23,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Our broker, if it is given or lies beside this program.
+    /// Our broker, if it is given or lies beside this program; without persistence, unless its arguments give it a directory.
     pub(crate) fn ours(options: &Options) -> Result<Option<Self>, StartError> {
         let path = match &options.broker {
             Some(given) => Some(existing(Name::MqttBroker, given)?),
@@ -33,7 +33,9 @@ impl Program {
                 .filter(|path| path.is_file()),
         };
         let shards = options.shards.iter().flat_map(|shards| ["--shards".to_owned(), shards.to_string()]);
-        let arguments = shards.chain(options.broker_arg.iter().cloned()).collect();
+        let keeps = options.broker_arg.iter().any(|argument| argument == "--data");
+        let memory = (!keeps).then(|| "--memory".to_owned());
+        let arguments = memory.into_iter().chain(shards).chain(options.broker_arg.iter().cloned()).collect();
         Ok(path.map(|path| Self {
             name: Name::MqttBroker,
             path,
@@ -313,6 +315,6 @@ mod tests {
         let own = own.to_str().expect("in a path of text");
         let options = options(&["--broker", own, "--shards", "2", "--broker-arg", "--quiet"]);
         let program = Program::ours(&options).expect("the file exists").expect("it was given");
-        assert_eq!(program.arguments, ["--shards", "2", "--quiet"]);
+        assert_eq!(program.arguments, ["--memory", "--shards", "2", "--quiet"]);
     }
 }

@@ -53,6 +53,16 @@ pub enum ConfigError {
         /// What is set.
         kind: &'static str,
     },
+    /// A directory to keep things in, and that nothing is to be kept.
+    #[error(
+        "store.directory says where to keep sessions and messages, and store.memory not to: leave out one of them"
+    )]
+    MemoryAndDirectory,
+    /// A store that this program does not have.
+    #[error(
+        "store.directory is set, but this program was built without files: build it with the feature disk"
+    )]
+    NoDisk,
     /// Evidence that this program cannot look at.
     #[error(
         "auth.{kind} is set, but this program was built without it: build it with the features that cargo has by default"
@@ -122,6 +132,8 @@ impl ConfigError {
             Self::Listeners { .. } => Place::setting("listener"),
             Self::NotBuilt { kind } => Place::Setting(format!("auth.{kind}").into()),
             Self::Order { .. } | Self::Unasked { .. } => Place::setting("auth.order"),
+            Self::MemoryAndDirectory => Place::setting("store.memory"),
+            Self::NoDisk => Place::setting("store.directory"),
             Self::PacketSize { .. } => Place::setting("session.maximum_packet_size"),
             Self::Zero { name } => Place::setting(name),
         }

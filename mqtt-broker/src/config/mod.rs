@@ -113,6 +113,7 @@ impl Config {
             return Err(ConfigError::Twice { address: address.clone() });
         }
         self.auth.check()?;
+        self.store.check()?;
         let kinds = [&self.auth.kinds()[..], authenticators].concat();
         self.listeners.iter().try_for_each(|listener| self.check_identity(listener, &kinds))?;
         let size = self.session.maximum_packet_size;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ConfigError;
+
 /// How long what was acknowledged survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,8 +19,11 @@ pub enum Durability {
 /// A store in files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// The data directory, made if it is not there; `None`, the default, keeps nothing beyond the process.
+    /// The data directory, made if it is not there; `None`, the default, keeps nothing beyond the process. The program
+    /// `mqtt-broker` takes `mqtt-data` then, unless `memory` says otherwise.
     pub directory: Option<PathBuf>,
+    /// That nothing is to be kept, said so that no program takes a directory of its own. Not together with `directory`.
+    pub memory: bool,
     /// What a commit waits for. Default: the disk.
     pub durability: Durability,
     /// How long a commit waits for more to write. Default none: while one is being written the next one gathers anyway.
@@ -33,10 +38,21 @@ pub struct StoreSettings {
     pub cache: usize,
 }
 
+impl StoreSettings {
+    pub(super) const fn check(&self) -> Result<(), ConfigError> {
+        match &self.directory {
+            Some(_) if self.memory => Err(ConfigError::MemoryAndDirectory),
+            Some(_) if !cfg!(feature = "disk") => Err(ConfigError::NoDisk),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             directory: None,
+            memory: false,
             durability: Durability::Fsync,
             delay: Duration::ZERO,
             operations: 1_000,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use mqtt_broker::config::{Config, Listener, quantity};
+use mqtt_broker::config::{Config, Listener, StoreSettings, quantity};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::acl::AclCommand;
@@ -13,8 +13,8 @@ use super::passwd::Passwd;
 /// An MQTT broker for MQTT 3.1, 3.1.1 and 5.0.
 ///
 /// Without arguments it serves tcp://127.0.0.1:1883, which only programs on this machine reach. It prints one line
-/// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told; sessions
-/// and retained messages are gone unless --data keeps them. SIGHUP makes it read its configuration and the files
+/// when it is ready, and logs to standard error. Ctrl-C or SIGTERM stops it: MQTT 5.0 clients are told. Sessions
+/// and messages are kept in ./mqtt-data, where the next start finds them. SIGHUP makes it read its configuration and the files
 /// named there again, while connections stay.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100, args_conflicts_with_subcommands = true)]
@@ -78,10 +78,14 @@ pub(crate) struct Settings {
 
     /// Keep sessions, their messages and retained messages in this directory, which is made if it is not there.
     ///
-    /// What the broker acknowledges is on the disk before; after a stop, a crash or a power cut it goes on with it. Without
-    /// this everything is kept in memory and gone with the process.
+    /// What the broker acknowledges is on the disk before; after a stop, a crash or a power cut it goes on with it.
+    /// [default: mqtt-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+
+    /// Keep nothing: sessions, their messages and retained messages are gone with the process.
+    #[arg(long, conflicts_with = "data")]
+    memory: bool,
 
     /// Let in only users of this file, which `mqtt-broker passwd` or mosquitto_passwd has made.
     #[arg(long, value_name = "FILE")]
@@ -101,6 +105,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "SIZE", value_parser = packet_size)]
     max_packet_size: Option<u32>,
 }
+
+/// Where sessions and messages are kept unless somebody says otherwise: below where the program runs, so that nothing has
+/// to be set up.
+const DATA: &str = "mqtt-data";
 
 /// What is logged.
 #[derive(Debug, Args)]
@@ -200,9 +208,7 @@ impl Settings {
         if config.listeners.is_empty() {
             config.listeners.push(Listener::loopback());
         }
-        if self.data.is_some() {
-            config.store.directory.clone_from(&self.data);
-        }
+        self.place_store(&mut config.store);
         if self.password_file.is_some() {
             config.auth.password_file.clone_from(&self.password_file);
         }
@@ -219,6 +225,19 @@ impl Settings {
             config.rules(&path.display().to_string())?;
         }
         Ok(config)
+    }
+}
+
+impl Settings {
+    /// A program is started to keep what it is given, and says where it does.
+    fn place_store(&self, store: &mut StoreSettings) {
+        if self.data.is_some() {
+            (store.memory, store.directory) = (false, self.data.clone());
+        } else if self.memory {
+            (store.memory, store.directory) = (true, None);
+        } else if cfg!(feature = "disk") && !store.memory && store.directory.is_none() {
+            store.directory = Some(DATA.into());
+        }
     }
 }
 
@@ -244,8 +263,42 @@ mod tests {
 
     #[test]
     fn no_arguments_mean_the_defaults_on_loopback() {
-        let expected = Config { listeners: vec![Listener::loopback()], ..Config::default() };
+        let mut expected = Config { listeners: vec![Listener::loopback()], ..Config::default() };
+        expected.store.directory = cfg!(feature = "disk").then(|| DATA.into());
         assert_eq!(config(&[]).expect("a configuration"), expected);
+    }
+
+    #[cfg(feature = "disk")]
+    #[test]
+    fn sessions_are_kept_where_the_command_line_or_the_file_says_or_not_at_all() {
+        let file = |name: &str, text: &str| {
+            let path = std::env::temp_dir().join(format!("mqtt-options-{}-{name}", std::process::id()));
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let elsewhere = file("elsewhere", "[store]\ndirectory = \"there\"\n");
+        let nowhere = file("nowhere", "[store]\nmemory = true\n");
+        let both = file("both", "[store]\nmemory = true\ndirectory = \"there\"\n");
+        let [elsewhere, nowhere, both] =
+            [&elsewhere, &nowhere, &both].map(|path| path.to_str().expect("text"));
+        for (arguments, place) in [
+            (&[][..], Some("mqtt-data")),
+            (&["--data", "here"], Some("here")),
+            (&["--memory"], None),
+            (&["-c", elsewhere], Some("there")),
+            (&["-c", elsewhere, "--data", "here"], Some("here")),
+            (&["-c", elsewhere, "--memory"], None),
+            (&["-c", nowhere], None),
+            (&["-c", nowhere, "--data", "here"], Some("here")),
+        ] {
+            let store = config(arguments).expect("a configuration").store;
+            assert_eq!(store.directory.as_deref(), place.map(std::path::Path::new), "{arguments:?}");
+        }
+        let refused = config(&["-c", both]).expect_err("a contradiction").to_string();
+        assert!(refused.contains("line 2") && refused.contains("leave out one of them"), "{refused}");
+        [elsewhere, nowhere, both]
+            .into_iter()
+            .for_each(|path| std::fs::remove_file(path).expect("it is there"));
     }
 
     #[test]
@@ -257,6 +310,7 @@ mod tests {
         let size = quantity::size("1MiB").expect("a size");
         assert_eq!(size, u64::from(defaults.session.maximum_packet_size));
         assert!(help.contains("1MiB. [default: 1MiB]"));
+        assert!(help.contains(&format!("goes on with it. [default: {DATA}]")), "{help}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a configuration to the end of the program.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mqtt_broker::config::{Address, Listener};
@@ -13,13 +14,14 @@ use super::signals::{Signals, Wish};
 /// Runs until a signal. A second one during the clean end is taken at its word.
 pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let config = settings.config()?;
+    let data = config.store.directory.clone();
     let lets_in =
         config.listeners.iter().map(|listener| config.lets_in_unasked(listener)).collect::<Vec<_>>();
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
     let started = Broker::builder().config(config).start().await;
     let mut handle = started.map_err(|error| settings.located(error))?;
-    super::say(&greeting(handle.listeners(), &lets_in));
+    super::say(&greeting(handle.listeners(), &lets_in, data.as_deref()));
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
@@ -49,11 +51,15 @@ fn reload(handle: &BrokerHandle, settings: &Settings) {
     }
 }
 
-/// What is served, and a command to try if it needs no more than is known here. `lets_in` says of each listener whether it
-/// asks nobody who they are.
-fn greeting(listeners: &[Listener], lets_in: &[bool]) -> String {
+/// What is served, where it is kept, and a command to try if it needs no more than is known here. `lets_in` says of each
+/// listener whether it asks nobody who they are.
+fn greeting(listeners: &[Listener], lets_in: &[bool], data: Option<&Path>) -> String {
     let urls: Vec<String> = listeners.iter().map(ToString::to_string).collect();
-    let line = format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {}", urls.join(", "));
+    let place = data.map_or_else(
+        || "all in memory".to_owned(),
+        |data| format!("sessions and messages in {}", shown(data).display()),
+    );
+    let line = format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {}; {place}", urls.join(", "));
     // what the command speaks with no further options
     let plain = |(listener, _): &(&Listener, &bool)| matches!(listener.address, Address::Tcp(_));
     let mut plain: Vec<_> = listeners.iter().zip(lets_in).filter(plain).collect();
@@ -69,9 +75,31 @@ fn greeting(listeners: &[Listener], lets_in: &[bool]) -> String {
     format!("{line}; try: mosquitto_sub -h {host} -p {}{user} -t '#' -v", address.port())
 }
 
+/// A relative path such that it looks like one.
+fn shown(path: &Path) -> PathBuf {
+    if path.is_absolute() || path.starts_with(".") || path.starts_with("..") {
+        path.to_owned()
+    } else {
+        Path::new(".").join(path)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_of_the_data_can_be_pasted() {
+        for (data, place) in [
+            (None, "all in memory"),
+            (Some("mqtt-data"), "sessions and messages in ./mqtt-data"),
+            (Some("../mqtt"), "sessions and messages in ../mqtt"),
+            (Some("/var/lib/mqtt"), "sessions and messages in /var/lib/mqtt"),
+        ] {
+            let line = greeting(&[Listener::loopback()], &[true], data.map(Path::new));
+            assert!(line.contains(&format!("tcp://127.0.0.1:1883; {place}; try: ")), "{line}");
+        }
+    }
 
     #[test]
     fn the_command_to_try_works_on_this_machine() {
@@ -79,29 +107,40 @@ mod tests {
             (
                 &["tcp://127.0.0.1:1883"][..],
                 "",
-                "tcp://127.0.0.1:1883; try: mosquitto_sub -h 127.0.0.1 -p 1883 -t '#' -v",
+                "tcp://127.0.0.1:1883; all in memory; try: mosquitto_sub -h 127.0.0.1 -p 1883 -t '#' -v",
             ),
-            (&["tcp://[::]:99"], "", "tcp://[::]:99; try: mosquitto_sub -h ::1 -p 99 -t '#' -v"),
+            (
+                &["tcp://[::]:99"],
+                "",
+                "tcp://[::]:99; all in memory; try: mosquitto_sub -h ::1 -p 99 -t '#' -v",
+            ),
             (
                 &["tls://127.0.0.1", "tcp://0.0.0.0:1884", "tcp://[::1]:1885"],
                 "",
-                "tls://127.0.0.1:8883, tcp://0.0.0.0:1884, tcp://[::1]:1885; try: mosquitto_sub -h 127.0.0.1 -p 1884 -t '#' -v",
+                "tls://127.0.0.1:8883, tcp://0.0.0.0:1884, tcp://[::1]:1885; all in memory; try: mosquitto_sub -h 127.0.0.1 -p 1884 -t '#' -v",
             ),
             (
                 &["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"],
                 "tcp://127.0.0.1:1",
-                "tcp://127.0.0.1:1, tcp://127.0.0.1:2; try: mosquitto_sub -h 127.0.0.1 -p 2 -t '#' -v",
+                "tcp://127.0.0.1:1, tcp://127.0.0.1:2; all in memory; try: mosquitto_sub -h 127.0.0.1 -p 2 -t '#' -v",
             ),
             (
                 &["tcp://127.0.0.1:1"],
                 "tcp://127.0.0.1:1",
-                "tcp://127.0.0.1:1; try: mosquitto_sub -h 127.0.0.1 -p 1 -u USER -P PASSWORD -t '#' -v",
+                "tcp://127.0.0.1:1; all in memory; try: mosquitto_sub -h 127.0.0.1 -p 1 -u USER -P PASSWORD -t '#' -v",
             ),
-            (&["ws://127.0.0.1:8080", "unix:///run/s"], "", "ws://127.0.0.1:8080/mqtt, unix:///run/s"),
+            (
+                &["ws://127.0.0.1:8080", "unix:///run/s"],
+                "",
+                "ws://127.0.0.1:8080/mqtt, unix:///run/s; all in memory",
+            ),
         ] {
             let listeners: Vec<Listener> = urls.iter().map(|url| url.parse().expect("a URL")).collect();
             let lets_in: Vec<bool> = urls.iter().map(|url| *url != asking).collect();
-            assert_eq!(greeting(&listeners, &lets_in), format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {line}"));
+            assert_eq!(
+                greeting(&listeners, &lets_in, None),
+                format!("Serving MQTT 3.1, 3.1.1 and 5.0 on {line}")
+            );
         }
     }
 }

@@ -176,7 +176,7 @@ impl Drop for Broker {
 
 fn ours(port: u16, _: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
-    command.arg("--listen").arg(format!("tcp://127.0.0.1:{port}"));
+    command.arg("--memory").arg("--listen").arg(format!("tcp://127.0.0.1:{port}"));
     command
 }
 
@@ -191,7 +191,7 @@ fn ours_for_users(port: u16, directory: &Path) -> Command {
 
 fn ours_ws(port: u16, _: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
-    command.arg("--listen").arg(format!("ws://127.0.0.1:{port}"));
+    command.arg("--memory").arg("--listen").arg(format!("ws://127.0.0.1:{port}"));
     command
 }
 
@@ -203,7 +203,7 @@ fn ours_wss(port: u16, directory: &Path) -> Command {
     );
     fs::write(&file, settings).expect("the directory of the broker is writable");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
-    command.arg("--config").arg(file);
+    command.arg("--memory").arg("--config").arg(file);
     command
 }
 

@@ -167,6 +167,7 @@ struct QueueTable {
 #[serde(remote = "StoreSettings", default = "StoreSettings::default", deny_unknown_fields)]
 struct StoreTable {
     directory: Option<PathBuf>,
+    memory: bool,
     #[serde(deserialize_with = "durability")]
     durability: Durability,
     #[serde(deserialize_with = "duration")]

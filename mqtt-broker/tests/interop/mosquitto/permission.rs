@@ -89,7 +89,7 @@ fn ours(port: u16, directory: &Path) -> Command {
     );
     fs::write(directory.join("mqtt-broker.toml"), settings).expect("a writable directory");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
-    command.args(["--config", "mqtt-broker.toml"]);
+    command.args(["--memory", "--config", "mqtt-broker.toml"]);
     command
 }
 
