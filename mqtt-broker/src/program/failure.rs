@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use mqtt_broker::StartError;
 use mqtt_broker::config::{AclError, Address, ConfigError, FileError, Listener};
+#[cfg(feature = "disk")]
+use mqtt_broker::store::OpenError;
 use thiserror::Error;
 
 use super::passwd::PasswdError;
@@ -35,8 +37,14 @@ pub(crate) enum Failure {
     File(#[from] FileError),
     #[error(transparent)]
     Passwd(#[from] PasswdError),
+    #[error("cannot write to standard output: {0}")]
+    #[cfg(feature = "disk")]
+    Output(#[from] io::Error),
     #[error(transparent)]
     Start(StartError),
+    #[cfg(feature = "disk")]
+    #[error(transparent)]
+    Store(#[from] OpenError),
     #[error("\"{topic}\": {error}")]
     Topic { topic: String, error: String },
     #[error("the system refuses what every server needs: {0}")]
@@ -85,6 +93,8 @@ impl Failure {
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
             Self::Passwd(error) => error.exit_code(),
+            #[cfg(feature = "disk")]
+            Self::Output(_) | Self::Store(_) => ExitCode::FAILURE,
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }

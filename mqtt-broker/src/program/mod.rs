@@ -6,6 +6,8 @@ mod options;
 mod passwd;
 mod serve;
 mod signals;
+#[cfg(feature = "disk")]
+mod store;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -41,6 +43,8 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
         return match command {
             Command::Acl(command) => command.run(),
             Command::Check(settings) => check(*settings),
+            #[cfg(feature = "disk")]
+            Command::Store(command) => command.run(),
             Command::Passwd(passwd) => {
                 say(&passwd.run()?);
                 Ok(ExitCode::SUCCESS)

@@ -9,6 +9,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use super::acl::AclCommand;
 use super::failure::Failure;
 use super::passwd::Passwd;
+#[cfg(feature = "disk")]
+use super::store::StoreCommand;
 
 /// An MQTT broker for MQTT 3.1, 3.1.1 and 5.0.
 ///
@@ -51,6 +53,11 @@ pub(crate) enum Command {
     /// Where standard input is no terminal, the password is its first line. Passwords are hashed with argon2id, or kept in
     /// the form of SCRAM-SHA-256 with --scram. A broker that runs reads the file again at SIGHUP.
     Passwd(Passwd),
+
+    /// Look into a data directory, or tidy it up, while no broker uses it.
+    #[cfg(feature = "disk")]
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 /// What is served, and how.
@@ -145,9 +152,13 @@ Write a configuration file with all settings, and look for mistakes in it before
 Which rule decides whether a client may publish to a topic:
   mqtt-broker acl explain --config mqtt-broker.toml --user ann --topic a/b --action publish
 
+What a stopped broker has kept, and whether all of it is as it was written:
+  mqtt-broker store dump mqtt-data
+  mqtt-broker store check mqtt-data
+
 Exit codes:
-  0    stopped by Ctrl-C or SIGTERM, or has done what check, passwd, acl explain or an option asks
-  1    the system refused something, for example a port in use; acl explain: denied
+  0    stopped by Ctrl-C or SIGTERM, or has done what check, passwd, acl explain, store or an option asks
+  1    the system refused something, for example a port in use; acl explain: denied; store check: damaged
   2    a wrong option or configuration
   130  stopped at once by a second Ctrl-C";
 

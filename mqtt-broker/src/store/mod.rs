@@ -28,7 +28,7 @@ use std::sync::Arc;
 use mqtt_session::Ticket;
 
 #[cfg(feature = "disk")]
-pub use disk::{Damage, DiskSettings, DiskStore, OpenError};
+pub use disk::{Content, Damage, DiskSettings, DiskStore, Entry, OpenError, StoppedStore};
 pub use image::Image;
 pub use memory::MemoryStore;
 pub use op::{Kept, Op, Owed, SessionNumber, StoredClient, StoredUser, WallTime};

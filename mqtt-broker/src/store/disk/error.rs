@@ -17,6 +17,20 @@ pub enum OpenError {
         /// What the system says.
         error: io::Error,
     },
+    /// No broker has kept anything there.
+    #[error("there is no store in {path}; name the directory that a broker has as --data")]
+    Nothing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error(
+        "{path} is damaged and cannot be read; a broker that starts with it sets it aside and begins with an empty one"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another broker uses it.
     #[error(
         "{path} is in use by another broker; stop that one, or give this one a directory of its own with --data"

@@ -13,6 +13,8 @@ mod ledger;
 mod reader;
 mod records;
 mod shared;
+mod stopped;
+mod survey;
 mod tables;
 mod value;
 mod writer;
@@ -35,6 +37,7 @@ use error::EngineError;
 pub use error::OpenError;
 use ledger::{Batch, Ledger};
 use shared::{Shared, lock};
+pub use stopped::{Content, Entry, StoppedStore};
 use writer::{Writer, wall_now};
 
 use super::{Fetched, Op, Position, Request, Restored, Store, Wake, WallTime};
@@ -228,32 +231,43 @@ fn open_and_load(settings: &DiskSettings) -> Result<Option<Opened>, OpenError> {
     let path = settings.file();
     // the engine may panic at a file that was changed behind its back
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let database = open_database(settings)?;
+        let database = open_database(settings, !settings.clean().exists())?;
         let (ledger, restored, damaged, trash) = tables::load(&database)?;
         Ok(Opened { database, ledger, restored, damaged, trash })
     }));
     match opened {
         Ok(Ok(opened)) => Ok(Some(opened)),
-        Ok(Err(EngineError::Newer(format))) => Err(OpenError::Newer { path, format }),
-        Ok(Err(EngineError::Engine(error))) => match *error {
-            redb::Error::DatabaseAlreadyOpen => Err(OpenError::InUse { path: settings.directory.clone() }),
-            redb::Error::UpgradeRequired(format) => Err(OpenError::Newer { path, format: format.into() }),
-            redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => {
-                Err(OpenError::Directory { path, error })
-            }
-            redb::Error::Io(_) | redb::Error::Corrupted(_) => Ok(None),
-            error => Err(OpenError::Engine { path, error: error.to_string() }),
-        },
+        Ok(Err(error)) => open_error(&path, error).map_or(Ok(None), Err),
         Err(_) => Ok(None),
     }
 }
 
-fn open_database(settings: &DiskSettings) -> Result<Database, EngineError> {
+/// What an error of the engine says to an operator; `None` if the file is damaged.
+fn open_error(file: &Path, error: EngineError) -> Option<OpenError> {
+    let path = file.to_owned();
+    let error = match error {
+        EngineError::Newer(format) => return Some(OpenError::Newer { path, format }),
+        EngineError::Engine(error) => *error,
+    };
+    match error {
+        redb::Error::DatabaseAlreadyOpen => {
+            Some(OpenError::InUse { path: file.parent().unwrap_or(file).to_owned() })
+        }
+        redb::Error::UpgradeRequired(format) => Some(OpenError::Newer { path, format: format.into() }),
+        redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => {
+            Some(OpenError::Directory { path, error })
+        }
+        redb::Error::Io(_) | redb::Error::Corrupted(_) => None,
+        error => Some(OpenError::Engine { path, error: error.to_string() }),
+    }
+}
+
+fn open_database(settings: &DiskSettings, check: bool) -> Result<Database, EngineError> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(settings.file());
     let file = file.map_err(|error| DatabaseError::Storage(StorageError::Io(error)))?;
     let mut builder = Builder::new();
     builder.set_cache_size(settings.store.cache);
-    builder.set_check_integrity_on_open(!settings.clean().exists());
+    builder.set_check_integrity_on_open(check);
     let backend = FileBackend::new(file)?;
     Ok(match settings.store.durability {
         Durability::Fsync => builder.create_with_backend(backend)?,

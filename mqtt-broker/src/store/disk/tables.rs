@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use mqtt_codec::TopicFilter;
 use mqtt_session::Ticket;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::error::EngineError;
 use super::ledger::{Account, Batch, Ledger};
@@ -15,19 +15,20 @@ use super::records::{
 };
 use crate::store::{Owed, Restored, RestoredSession, SessionNumber, StoredDelivery, Waiting, WallTime};
 
-const MESSAGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("messages");
-const SESSIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("sessions");
-const PROGRESS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("progress");
-const SUBSCRIPTIONS: TableDefinition<'_, (u64, &str), &[u8]> = TableDefinition::new("subscriptions");
-const RETAINED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("retained");
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(super) const MESSAGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("messages");
+pub(super) const SESSIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("sessions");
+pub(super) const PROGRESS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("progress");
+pub(super) const SUBSCRIPTIONS: TableDefinition<'_, (u64, &str), &[u8]> =
+    TableDefinition::new("subscriptions");
+pub(super) const RETAINED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("retained");
+pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
-const FORMAT: &str = "format";
+pub(super) const FORMAT: &str = "format";
 const ALIVE: &str = "alive";
 const LAST_TICKET: &str = "last ticket";
 const LAST_SESSION: &str = "last session";
 /// The format of all tables together.
-const FORMAT_VERSION: u64 = 1;
+pub(super) const FORMAT_VERSION: u64 = 1;
 
 /// Writes a batch as one transaction, which is durable when this returns.
 pub(super) fn write(
@@ -156,7 +157,7 @@ pub(super) fn load(database: &Database) -> Result<Loaded, EngineError> {
 
 /// Finds out who is owed what, and makes the sessions of it.
 fn load_messages(
-    transaction: &redb::ReadTransaction,
+    transaction: &ReadTransaction,
     ledger: &mut Ledger,
     restored: &mut Restored,
     trash: &mut BTreeSet<Ticket>,

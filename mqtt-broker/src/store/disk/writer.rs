@@ -127,7 +127,7 @@ impl Writer {
     fn open_again(&self) {
         let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
         *database = None;
-        match super::open_database(&self.shared.settings) {
+        match super::open_database(&self.shared.settings, true) {
             Ok(opened) => *database = Some(opened),
             Err(error) => tracing::debug!("the store cannot be opened again yet: {error}"),
         }
