@@ -24,8 +24,9 @@ pub(super) fn open(mut config: Config, seed: u64) -> Result<(Arc<Hub>, Restored)
     let (store, restored, damage) = DiskStore::open(DiskSettings::new(directory, config.store.clone()))?;
     if let Some(path) = &damage.set_aside {
         tracing::error!(
-            "the store was damaged and could not be read: it was set aside as {}, and the broker begins with an \
-             empty one; how much was lost cannot be counted",
+            "the store was damaged: {} values were salvaged, and the file was set aside as {}; how much was lost cannot be \
+             counted",
+            damage.salvaged,
             path.display()
         );
     }

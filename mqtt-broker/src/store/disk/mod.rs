@@ -12,6 +12,7 @@ mod error;
 mod ledger;
 mod reader;
 mod records;
+mod salvage;
 mod shared;
 mod stopped;
 mod survey;
@@ -88,6 +89,11 @@ impl DiskSettings {
         self.directory.join(FILE)
     }
 
+    /// What is salvaged of a damaged file, until all of it is here.
+    fn salvaged(&self) -> PathBuf {
+        self.directory.join(format!("{FILE}.salvaged"))
+    }
+
     fn clean(&self) -> PathBuf {
         self.directory.join(CLEAN)
     }
@@ -98,9 +104,11 @@ impl DiskSettings {
 pub struct Damage {
     /// Values that were not as they were written, and are left out.
     pub values: u64,
-    /// Where the whole file was moved to, because it could not be read; the store begins anew, and what was in it cannot
-    /// be counted.
+    /// Where the whole file was moved to, because it could not be read as it was. What was in it and is not in the store
+    /// any more cannot be counted.
     pub set_aside: Option<PathBuf>,
+    /// Values that were taken over from there.
+    pub salvaged: u64,
 }
 
 /// A store that keeps its files in a directory. Dropped it is closed.
@@ -116,21 +124,27 @@ impl std::fmt::Debug for DiskStore {
 }
 
 impl DiskStore {
-    /// Opens a directory, and gives back what is in it. A file that cannot be read is set aside, and said to be.
+    /// Opens a directory, and gives back what is in it. What can be read of a damaged file is taken over into a new one, and the
+    /// damaged one is set aside, and said to be.
     ///
     /// After a stop that was not clean the whole file is checked first.
     ///
     /// # Errors
     /// [`OpenError`]: the directory is not one's own, in use, or of a newer version.
     pub fn open(settings: DiskSettings) -> Result<(Self, Restored, Damage), OpenError> {
-        make_directory(&settings.directory)
-            .map_err(|error| OpenError::Directory { path: settings.directory.clone(), error })?;
+        let unusable = |error| OpenError::Directory { path: settings.directory.clone(), error };
+        make_directory(&settings.directory).map_err(unusable)?;
+        if !settings.file().exists() && settings.salvaged().exists() {
+            // the last start ended between two names
+            fs::rename(settings.salvaged(), settings.file()).map_err(unusable)?;
+        }
         let mut damage = Damage::default();
         let opened = match open_and_load(&settings)? {
             Some(opened) => opened,
             None => {
+                let (path, new) = (settings.file(), settings.salvaged());
+                damage.salvaged = salvage::salvage(&settings, &path, &new)?;
                 damage.set_aside = Some(set_aside(&settings)?);
-                let path = settings.file();
                 let again = open_and_load(&settings)?;
                 again.ok_or_else(|| OpenError::Engine { path, error: "a new file is damaged".to_owned() })?
             }
@@ -263,7 +277,11 @@ fn open_error(file: &Path, error: EngineError) -> Option<OpenError> {
 }
 
 fn open_database(settings: &DiskSettings, check: bool) -> Result<Database, EngineError> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(settings.file());
+    open_file(settings, &settings.file(), check)
+}
+
+fn open_file(settings: &DiskSettings, path: &Path, check: bool) -> Result<Database, EngineError> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| DatabaseError::Storage(StorageError::Io(error)))?;
     let mut builder = Builder::new();
     builder.set_cache_size(settings.store.cache);
@@ -287,7 +305,9 @@ fn make_directory(path: &Path) -> io::Result<()> {
 fn set_aside(settings: &DiskSettings) -> Result<PathBuf, OpenError> {
     let WallTime(now) = wall_now();
     let aside = settings.directory.join(format!("{FILE}.damaged-{}", now / 1_000));
-    fs::rename(settings.file(), &aside)
+    let moved = fs::rename(settings.file(), &aside);
+    moved
+        .and_then(|()| fs::rename(settings.salvaged(), settings.file()))
         .map_err(|error| OpenError::Directory { path: settings.directory.clone(), error })?;
     Ok(aside)
 }

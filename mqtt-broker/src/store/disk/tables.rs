@@ -13,6 +13,7 @@ use super::records::{
     read_granted, read_head, read_life, read_message, read_progress, read_retained, write_granted,
     write_life, write_progress,
 };
+use super::value::Reader;
 use crate::store::{Owed, Restored, RestoredSession, SessionNumber, StoredDelivery, Waiting, WallTime};
 
 pub(super) const MESSAGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("messages");
@@ -98,8 +99,13 @@ pub(super) fn write(
 }
 
 /// What the checksum of a subscription is over besides its value.
-fn subscription_key((session, filter): (u64, &str)) -> Vec<u8> {
+pub(super) fn subscription_key((session, filter): (u64, &str)) -> Vec<u8> {
     [&session.to_be_bytes(), filter.as_bytes()].concat()
+}
+
+/// Whether a value is as it was written.
+pub(super) fn is_intact(key: &[u8], value: &[u8]) -> bool {
+    Reader::new(key, value).is_some()
 }
 
 /// What [`load`] has found: also how many values were damaged, and messages that nobody needs.
@@ -142,6 +148,8 @@ pub(super) fn load(database: &Database) -> Result<Loaded, EngineError> {
             }
         }
         let (high, owed) = account;
+        // in a file that was salvaged these may be all that is left of the numbers that were given
+        restored.last_ticket = restored.last_ticket.max(high);
         ledger.sessions.insert(number, Account { life, owed, high });
     }
     damaged += load_messages(&transaction, &mut ledger, &mut restored, &mut trash)?;
@@ -175,6 +183,7 @@ fn load_messages(
         };
         let mut needed = 0;
         for Owed { session, .. } in head.owed {
+            restored.last_session = restored.last_session.max(session.0.get());
             let Some(account) = ledger.sessions.get_mut(&session) else { continue };
             if ticket > account.high || account.owed.contains(&ticket) {
                 account.owed.insert(ticket);

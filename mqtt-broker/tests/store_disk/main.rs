@@ -1,6 +1,8 @@
 //! The store in files: what it gives back is what an image of the same operations has.
 #![cfg(feature = "disk")]
 
+mod damage;
+
 use std::fs;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -293,63 +295,6 @@ fn a_directory_in_use_is_refused_and_one_that_cannot_be_is_named() {
     let beneath = DiskStore::open(DiskSettings::new(file.join("data"), StoreSettings::default()));
     let message = beneath.expect_err("a file is no directory").to_string();
     assert!(message.contains("--data") && message.contains("file"), "{message}");
-}
-
-#[test]
-fn a_file_that_is_no_store_is_set_aside_and_the_broker_begins_anew() {
-    let directory = Directory::new("set-aside");
-    fs::create_dir_all(&directory.0).unwrap();
-    fs::write(directory.file(), vec![0x5A; 100_000]).unwrap();
-    let (store, restored, damage) = DiskStore::open(directory.settings()).expect("it opens");
-    assert_eq!(restored.sessions.len(), 0);
-    let aside = damage.set_aside.expect("said to be set aside");
-    assert_eq!(fs::read(aside).unwrap(), vec![0x5A; 100_000]);
-    store_all(&store, attached(1, None).into());
-    drop(store);
-    assert_eq!(directory.open().1.sessions.len(), 1);
-}
-
-#[test]
-fn flipped_bytes_never_bring_a_message_that_nobody_sent() {
-    let directory = Directory::new("flipped");
-    let (store, _) = directory.open();
-    let mut ops: Vec<Op> = attached(1, None).into();
-    for ticket in 1..=200 {
-        let kept = kept("t", format!("payload {ticket} {}", "x".repeat(300)));
-        ops.push(Op::Message { ticket: Ticket(ticket), kept, owed: [owed(1)].into() });
-    }
-    let mut image = Image::default();
-    ops.iter().cloned().for_each(|op| image.apply(op));
-    store_all(&store, ops);
-    drop(store);
-    let intact = fs::read(directory.file()).unwrap();
-    let mut rng = Rng(1);
-    let (mut same, mut counted, mut aside) = (0, 0, 0);
-    for round in 0..60 {
-        let _ = fs::remove_dir_all(&directory.0);
-        fs::create_dir_all(&directory.0).unwrap();
-        // half of them after a stop that seems to have been clean, where the engine does not look
-        if round % 2 == 0 {
-            fs::write(directory.0.join("closed"), "").unwrap();
-        }
-        let mut damaged = intact.clone();
-        let place = rng.below(damaged.len() as u64) as usize;
-        damaged[place] ^= 1 << rng.below(8);
-        fs::write(directory.file(), &damaged).unwrap();
-        let (_store, restored, damage) = DiskStore::open(directory.settings()).expect("it opens");
-        let whole = image.restored(restored.alive);
-        for session in &restored.sessions {
-            let known = &whole.sessions[0].waiting;
-            assert!(session.waiting.iter().all(|waiting| known.contains(waiting)), "byte {place}");
-        }
-        match (restored == whole, damage.values, damage.set_aside) {
-            (true, 0, None) => same += 1,
-            (false, 1.., None) => counted += 1,
-            (_, _, Some(_)) => aside += 1,
-            (is_same, values, None) => panic!("byte {place}: the same {is_same}, {values} counted"),
-        }
-    }
-    assert!(same > 0 && counted + aside > 0, "{same} {counted} {aside}");
 }
 
 #[test]
