@@ -1,6 +1,9 @@
 //! The program with a data directory: what it has acknowledged is there after it was killed.
 #![cfg(all(unix, feature = "disk"))]
 
+#[cfg(target_os = "linux")]
+mod full_disk;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -29,14 +32,13 @@ impl Drop for Program {
 
 impl Program {
     fn start(data: &Data, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"))
-            .args(["--listen", "tcp://127.0.0.1:0", "--data"])
-            .arg(&data.0)
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
+        Self::spawn(command.args(["--listen", "tcp://127.0.0.1:0", "--data"]).arg(&data.0).args(more))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("text");
         let (_, rest) = line.split_once("tcp://").expect("a URL");
