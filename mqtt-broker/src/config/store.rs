@@ -34,7 +34,8 @@ pub struct StoreSettings {
     pub queue_operations: usize,
     /// Bytes that may wait. Default 64 MiB.
     pub queue_bytes: usize,
-    /// Bytes of the file that are kept in memory. Default 64 MiB: it is written and read mostly in its order.
+    /// Bytes of the file that are kept in memory. Default 16 MiB: it is written and read mostly in its order, and the system has it in
+    /// memory as well.
     pub cache: usize,
 }
 
@@ -58,7 +59,7 @@ impl Default for StoreSettings {
             operations: 1_000,
             queue_operations: 100_000,
             queue_bytes: 64 << 20,
-            cache: 64 << 20,
+            cache: 16 << 20,
         }
     }
 }

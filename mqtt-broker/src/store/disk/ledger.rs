@@ -7,13 +7,14 @@ use mqtt_codec::{Topic, TopicFilter};
 use mqtt_session::{StoreOp, StoredSession, Ticket};
 
 use super::records::{Life, write_message, write_retained};
+use super::tickets::Tickets;
 use crate::core::router::Granted;
 use crate::store::{Kept, Op, Owed, SessionNumber, StoredClient, WallTime};
 
 /// A session as the store knows it.
 pub(super) struct Account {
     pub(super) life: Life,
-    pub(super) owed: BTreeSet<Ticket>,
+    pub(super) owed: Tickets,
     /// The highest that was settled.
     pub(super) high: Ticket,
 }
@@ -22,7 +23,8 @@ pub(super) struct Account {
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) sessions: HashMap<SessionNumber, Account>,
-    pub(super) needed: BTreeMap<Ticket, u32>,
+    /// Messages that more than one session needs, and how many; most are one's.
+    shared: BTreeMap<Ticket, u32>,
 }
 
 /// What a commit writes. What comes and goes before it is not in here.
@@ -70,7 +72,7 @@ impl Ledger {
                 state: StoredSession::default(),
                 detached: WallTime::default(),
             },
-            owed: BTreeSet::new(),
+            owed: Tickets::default(),
             high: Ticket::default(),
         });
         account.life.client = client;
@@ -89,7 +91,7 @@ impl Ledger {
             _ => _ = batch.progress.insert(session),
         }
         if let Some(ticket) = settled
-            && account.owed.remove(&ticket)
+            && account.owed.remove(ticket)
         {
             account.high = account.high.max(ticket);
             self.release(ticket, batch);
@@ -107,13 +109,20 @@ impl Ledger {
 
     /// One session less needs the message.
     fn release(&mut self, ticket: Ticket, batch: &mut Batch) {
-        let Some(needed) = self.needed.get_mut(&ticket) else { return };
-        *needed -= 1;
-        if *needed == 0 {
-            self.needed.remove(&ticket);
-            if batch.messages.remove(&ticket).is_none() {
-                batch.gone.insert(ticket);
+        if let Some(needed) = self.shared.get_mut(&ticket) {
+            *needed -= 1;
+            if *needed == 1 {
+                self.shared.remove(&ticket);
             }
+        } else if batch.messages.remove(&ticket).is_none() {
+            batch.gone.insert(ticket);
+        }
+    }
+
+    /// So many sessions need the message.
+    pub(super) fn note_needed(&mut self, ticket: Ticket, needed: u32) {
+        if needed > 1 {
+            self.shared.insert(ticket, needed);
         }
     }
 
@@ -132,7 +141,7 @@ impl Ledger {
             }
         }
         if needed > 0 {
-            self.needed.insert(ticket, needed);
+            self.note_needed(ticket, needed);
             batch.messages.insert(ticket, write_message(ticket, kept, &owed));
         }
     }

@@ -17,6 +17,7 @@ mod shared;
 mod stopped;
 mod survey;
 mod tables;
+mod tickets;
 mod value;
 mod writer;
 

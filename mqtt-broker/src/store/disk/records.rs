@@ -1,6 +1,5 @@
 //! What the tables hold, and how it is written.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use mqtt_codec::{
 };
 use mqtt_session::{StoredSession, Ticket};
 
+use super::tickets::Tickets;
 use super::value::{Reader, Writer};
 use crate::core::router::Granted;
 use crate::store::{Kept, Owed, SessionNumber, StoredClient, StoredUser, WallTime};
@@ -101,12 +101,11 @@ pub(super) fn read_life(session: SessionNumber, value: &[u8]) -> Option<Life> {
 pub(super) fn write_progress(
     session: SessionNumber,
     high: Ticket,
-    owed: &BTreeSet<Ticket>,
+    owed: &Tickets,
     state: &StoredSession,
 ) -> Vec<u8> {
-    let open: Vec<&Ticket> = owed.range(..=high).collect();
     let mut writer = Writer::new();
-    writer.u64(high.0).each(open.into_iter(), |writer, ticket| _ = writer.u64(ticket.0));
+    writer.u64(high.0).each(owed.up_to(high), |writer, ticket| _ = writer.u64(ticket.0));
     writer.each(state.received.iter(), |writer, id| _ = writer.u16(id.get()));
     writer.each(state.sent.iter(), |writer, (id, ticket)| _ = writer.u16(id.get()).u64(ticket.0));
     writer.each(state.taken.iter(), |writer, id| _ = writer.u16(id.get()));
@@ -118,7 +117,7 @@ pub(super) fn read_progress(
     session: SessionNumber,
     value: &[u8],
     state: &mut StoredSession,
-) -> Option<(Ticket, BTreeSet<Ticket>)> {
+) -> Option<(Ticket, Tickets)> {
     let mut reader = Reader::new(&session.0.get().to_be_bytes(), value)?;
     let id = |reader: &mut Reader<'_>| PacketId::new(reader.u16()?);
     let high = Ticket(reader.u64()?);

@@ -135,7 +135,7 @@ impl StoppedStore {
                     Value::Message { ticket, kept, owed } => {
                         let is_owed = |owed: &&Owed| {
                             let account = ledger.sessions.get(&owed.session);
-                            account.is_some_and(|account| account.owed.contains(ticket))
+                            account.is_some_and(|account| account.owed.contains(*ticket))
                         };
                         let owed = owed.iter().filter(is_owed);
                         let owed: Vec<_> =

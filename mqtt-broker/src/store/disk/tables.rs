@@ -185,14 +185,14 @@ fn load_messages(
         for Owed { session, .. } in head.owed {
             restored.last_session = restored.last_session.max(session.0.get());
             let Some(account) = ledger.sessions.get_mut(&session) else { continue };
-            if ticket > account.high || account.owed.contains(&ticket) {
+            if ticket > account.high || account.owed.contains(ticket) {
                 account.owed.insert(ticket);
                 needed += 1;
                 sizes.entry(session).or_default().push(Waiting { ticket, bytes: head.bytes });
             }
         }
         if needed > 0 {
-            ledger.needed.insert(ticket, needed);
+            ledger.note_needed(ticket, needed);
         } else {
             trash.insert(ticket);
         }
@@ -204,12 +204,13 @@ fn load_messages(
         let Some(account) = ledger.sessions.get_mut(&number) else { continue };
         let mut waiting = sizes.remove(&number).unwrap_or_default();
         // what was named as owed and is not there is lost
-        let is_there = |ticket: &Ticket| waiting.binary_search_by_key(ticket, |each| each.ticket).is_ok();
+        let is_there = |ticket: Ticket| waiting.binary_search_by_key(&ticket, |each| each.ticket).is_ok();
         account.owed.retain(is_there);
         let last = account.life.state.sent.iter().map(|(_, ticket)| *ticket).max();
         let behind = waiting.partition_point(|each| Some(each.ticket) <= last);
         let in_flight = waiting.drain(..behind).map(|each| read_one(&messages, number, each.ticket));
         let in_flight = in_flight.collect::<Result<Vec<_>, _>>()?;
+        waiting.shrink_to_fit();
         let mut own = Vec::new();
         for entry in subscriptions.range((number.0.get(), "")..(number.0.get() + 1, ""))? {
             let (key, value) = entry?;
