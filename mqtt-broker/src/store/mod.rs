@@ -12,7 +12,8 @@
 //! their sessions keep only its number, and fetch it when they can send it.
 //!
 //! Two stores are here. [`MemoryStore`] has everything in one value, an [`Image`], which says in the shortest form
-//! what a store is and which other stores are compared with. The other keeps files.
+//! what a store is and which other stores are compared with. `DiskStore` (feature `disk`) keeps files, and `StoppedStore` looks into those
+//! of a broker that is not running.
 //!
 //! Without a store sessions and retained messages live as long as the process, and nothing waits.
 
