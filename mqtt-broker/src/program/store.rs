@@ -71,7 +71,7 @@ impl Place {
 
     fn check(&self) -> Result<ExitCode, Failure> {
         let store = self.open()?;
-        let content = visit(&store, |_| Ok(()))?;
+        let content = visit(&store, true, |_| Ok(()))?;
         let spinner = spinner("looking at the file");
         let is_whole = store.check()?;
         spinner.finish_and_clear();
@@ -95,7 +95,9 @@ impl Place {
     fn print(&self, form: Form) -> Result<ExitCode, Failure> {
         let store = self.open()?;
         let mut output = BufWriter::new(io::stdout().lock());
-        let content = visit(&store, |entry| form.write(&mut output, &entry));
+        // a bar would stand between the lines
+        let has_bar = !io::stdout().is_terminal();
+        let content = visit(&store, has_bar, |entry| form.write(&mut output, &entry));
         let content = match content.and_then(|content| Ok(output.flush().map(|()| content)?)) {
             // who reads has seen enough
             Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -119,13 +121,14 @@ impl Place {
     }
 }
 
-/// Shows everything, with a bar on a terminal that says how far that is.
+/// Shows everything, with a bar that says how far that is if standard error is a terminal.
 fn visit(
     store: &StoppedStore,
+    has_bar: bool,
     mut show: impl FnMut(Entry<'_>) -> io::Result<()>,
 ) -> Result<Content, Failure> {
     let bar = ProgressBar::new(store.values()?);
-    if !io::stderr().is_terminal() || io::stdout().is_terminal() && !cfg!(test) {
+    if !has_bar {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
     let visited = store.visit(|entry| {
