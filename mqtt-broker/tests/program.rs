@@ -268,6 +268,15 @@ fn help_version_and_reference_are_no_mistakes() {
 }
 
 #[test]
+fn a_command_without_its_part_says_which_there_are() {
+    for (command, part) in [("store", "compact"), ("acl", "explain")] {
+        let (code, output, errors) = run(&[command]);
+        assert_eq!((code, output.as_str()), (Some(2), ""));
+        assert!(errors.contains("Usage: ") && errors.contains(part), "{errors}");
+    }
+}
+
+#[test]
 fn it_says_one_line_and_accepts_clients_of_each_version() {
     let program = Program::serving(&["--listen", "tcp://127.0.0.1:0", "-vvv"]);
     let address = program.address();

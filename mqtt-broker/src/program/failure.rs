@@ -150,6 +150,11 @@ pub(crate) fn tell_usage(answer: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = answer.to_string();
+    if answer.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // the help of the command, which says what it can do
+        eprintln!("{}", text.trim_end());
+        return ExitCode::from(2);
+    }
     let mut lines = text.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();
     let sentence = first.strip_prefix("error: ").unwrap_or(first);
