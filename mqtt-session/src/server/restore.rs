@@ -20,7 +20,10 @@ impl ServerSession {
     ///
     /// `messages` are those that the store has for it and that none of its effects ended, in the order of their
     /// delivery. All identifiers are in their places before the first of them. A message of QoS 1 that was
-    /// delivered, but whose end is not stored, is delivered again; one of QoS 2 never.
+    /// delivered, but whose end is not stored, is delivered again; one of QoS 2 never. Where [`packet_ids`] has no identifier for
+    /// one of QoS 1 that stands before one of QoS 2 which has one, it comes later: each QoS keeps its order. [MQTT-4.6.0-6]
+    ///
+    /// [`packet_ids`]: crate::QueueLimits::packet_ids
     ///
     /// A session that is over by now gives its Will and [`ServerEvent::Ended`] as events at once.
     ///

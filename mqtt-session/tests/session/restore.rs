@@ -39,7 +39,16 @@ fn kept(ticket: u64, qos: QoS) -> StoredMessage {
 
 /// A server that goes on, away for so many seconds, with its effects fetched and stored.
 fn restored(stored: StoredSession, away: u64, messages: Vec<StoredMessage>) -> (ServerAlone, Vec<StoreOp>) {
-    let mut server = ServerAlone::attached(resuming(Version::V5), STORING());
+    restored_with(STORING(), stored, away, messages)
+}
+
+fn restored_with(
+    config: ServerConfig,
+    stored: StoredSession,
+    away: u64,
+    messages: Vec<StoredMessage>,
+) -> (ServerAlone, Vec<StoreOp>) {
+    let mut server = ServerAlone::attached(resuming(Version::V5), config);
     let away = Duration::from_secs(away);
     server.session = ServerSession::restore(server.now, &server.config, stored, away, messages);
     let ops = store_all(&mut server);
@@ -95,6 +104,35 @@ fn mqtt_5_0__2_2_1_3_identifiers_of_before_are_in_use_before_any_delivery() {
     server.fetch();
     assert_eq!(store_all(&mut server), [sent(id(3), 3)]);
     assert_eq!(server.fetch_names(), ["Publish 3 3"]);
+}
+
+#[test]
+fn mqtt_5_0__4_6_0_6_where_no_identifier_is_left_the_order_of_each_qos_is_kept() {
+    let mut config = STORING();
+    config.queue.packet_ids = id(2);
+    let ops = [attached(3_600, None), sent(id(1), 1), sent(id(2), 4), StoreOp::Taken(id(1))];
+    let messages = vec![
+        kept(2, QoS::AtLeastOnce),
+        kept(3, QoS::AtLeastOnce),
+        kept(4, QoS::ExactlyOnce),
+        kept(5, QoS::ExactlyOnce),
+    ];
+    let (mut server, _) = restored_with(config, after(&ops), 0, messages);
+    server.attach();
+    store_all(&mut server);
+    // what has an identifier has to be sent again [MQTT-4.4.0-1], although two messages of QoS 1 stood before it
+    assert_eq!(server.fetch_names(), ["ConnAck", "PubRel 1", "Publish 2 DUP 4"]);
+    let mut said = Vec::new();
+    for answer in
+        [Packet::PubComp(Ack::new(id(1))), Packet::PubAck(Ack::new(id(1))), Packet::PubAck(Ack::new(id(1)))]
+    {
+        assert!(server.give(&answer).is_none());
+        said.extend(server.fetch_names());
+        // QoS 2 waits for the store
+        store_all(&mut server);
+        said.extend(server.fetch_names());
+    }
+    assert_eq!(said, ["Publish 1 2", "Publish 1 3", "Publish 1 5"]);
 }
 
 #[test]
