@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::measure::{Sample, Snapshot};
 use super::options::Options;
+use super::packets::Afterwards;
 use super::packets::DISCONNECT_PACKET;
 use super::program::Program;
 use super::setup::{Accepted, io_void, open, send_connect};
@@ -36,7 +37,7 @@ fn batch(options: &Options, target: &Target) -> Result<u64, Void> {
         connecting.push((open(target, peer)?, peer));
     }
     for (wire, peer) in &mut connecting {
-        send_connect(wire, *peer, options.version)?;
+        send_connect(wire, *peer, options.version, Afterwards::Ends)?;
     }
     let mut accepted = Vec::new();
     for (wire, peer) in connecting {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::options::Options;
+use super::packets::Afterwards;
 use super::proc::resident_memory;
 use super::program::Program;
 use super::setup::Accepted;
@@ -13,7 +14,7 @@ pub(crate) fn measure(options: &Options, program: &Program, qos: u8) -> Result<f
     let broker = program.start()?;
     let target = broker.target();
     let connect = |number| {
-        let accepted = Accepted::connect(target, Peer::Client(number), options.version)?;
+        let accepted = Accepted::connect(target, Peer::Client(number), options.version, Afterwards::Ends)?;
         accepted.subscribe(&format!("load/{number:05}"), qos)
     };
     // The first connection pays for what exists once.

@@ -30,7 +30,7 @@ pub(crate) fn messages(options: &Options, program: &Program, qos: u8) -> Result<
 }
 
 /// The same with a broker that runs already.
-fn run(options: &Options, qos: u8, target: &Target, process: u32) -> Result<Sample, Void> {
+pub(crate) fn run(options: &Options, qos: u8, target: &Target, process: u32) -> Result<Sample, Void> {
     let mut traffic = Traffic::connect(options, qos, target)?;
     let mut watch = Watch::new(options.limit);
 

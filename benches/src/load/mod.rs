@@ -13,27 +13,27 @@
 mod connection;
 mod connects;
 mod flood;
-mod frame;
+pub(crate) mod frame;
 mod handshakes;
 mod idle;
-mod latency;
-mod measure;
-mod options;
-mod packets;
-mod proc;
-mod program;
+pub(crate) mod latency;
+pub(crate) mod measure;
+pub(crate) mod options;
+pub(crate) mod packets;
+pub(crate) mod proc;
+pub(crate) mod program;
 mod publisher;
-mod report;
+pub(crate) mod report;
 mod sequence;
-mod setup;
+pub(crate) mod setup;
 mod shape;
 mod siege;
 mod subscriber;
 mod traffic;
-mod void;
+pub(crate) mod void;
 mod websocket;
 mod window;
-mod wire;
+pub(crate) mod wire;
 
 use std::error::Error;
 

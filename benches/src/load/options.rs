@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::flood::Fault;
-use super::packets::SMALLEST_PAYLOAD;
+use super::packets::{Afterwards, SMALLEST_PAYLOAD};
 
 /// Compares MQTT brokers under the same load in one run.
 ///
@@ -69,6 +69,10 @@ pub struct Options {
     #[arg(long, value_name = "LEVEL", default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=5))]
     pub version: u8,
 
+    /// Subscribers have sessions that outlive their connections, so that a broker with a store stores their messages.
+    #[arg(long)]
+    pub keep_sessions: bool,
+
     /// Our broker [default: the `mqtt-broker` beside this program, if there is one].
     #[arg(long, value_name = "PATH")]
     pub broker: Option<PathBuf>,
@@ -115,6 +119,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// What becomes of the sessions of subscribers.
+    pub(crate) const fn afterwards(&self) -> Afterwards {
+        if self.keep_sessions { Afterwards::Stays } else { Afterwards::Ends }
+    }
+
     /// The number of pairs, or of what the scenario has instead.
     pub(crate) fn pairs(&self) -> u32 {
         self.pairs.unwrap_or(match self.scenario {

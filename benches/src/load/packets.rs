@@ -2,13 +2,24 @@
 
 use super::frame::put_variable_integer;
 
-/// Appends the CONNECT of a client that wants a clean session.
-pub(crate) fn connect(version: u8, client_id: &str, out: &mut Vec<u8>) {
+/// What becomes of a session when its connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Ends,
+    Stays,
+}
+
+/// Appends the CONNECT of a client.
+pub(crate) fn connect(version: u8, client_id: &str, session: Afterwards, out: &mut Vec<u8>) {
     let mut body = Vec::new();
     put_text("MQTT", &mut body);
-    body.extend([version, CLEAN]);
+    body.extend([version, if session == Afterwards::Ends { CLEAN } else { 0 }]);
     body.extend(KEEP_ALIVE.to_be_bytes());
-    put_no_properties(version, &mut body);
+    if version == 5 && session == Afterwards::Stays {
+        body.extend(NEVER_EXPIRES);
+    } else {
+        put_no_properties(version, &mut body);
+    }
     put_text(client_id, &mut body);
     put_packet(CONNECT << 4, &body, out);
 }
@@ -56,6 +67,12 @@ impl Template {
         let header = bytes.len() - body.len();
         let payload_at = bytes.len() - payload;
         Self { bytes, id_at: id_in_body.map(|at| header + at), payload_at }
+    }
+
+    /// The same, to be retained.
+    pub(crate) fn retained(mut self) -> Self {
+        self.bytes[0] |= 1;
+        self
     }
 
     /// Appends message `number`; `id` counts for QoS 1 and 2 only.
@@ -116,6 +133,9 @@ pub(crate) const SMALLEST_PAYLOAD: usize = 12;
 /// Longer than any run, so that no PINGREQ is due in the middle of one.
 const KEEP_ALIVE: u16 = 3600;
 
+/// Properties with a Session Expiry Interval that never ends.
+const NEVER_EXPIRES: [u8; 6] = [5, 0x11, 0xff, 0xff, 0xff, 0xff];
+
 /// Connect flag Clean Session, Clean Start in 5.0.
 const CLEAN: u8 = 2;
 
@@ -127,11 +147,17 @@ mod tests {
     #[test]
     fn connect_is_written_as_the_standard_says() {
         let mut out = Vec::new();
-        connect(4, "a", &mut out);
+        connect(4, "a", Afterwards::Ends, &mut out);
         assert_eq!(out, b"\x10\x0d\x00\x04MQTT\x04\x02\x0e\x10\x00\x01a");
         out.clear();
-        connect(5, "a", &mut out);
+        connect(5, "a", Afterwards::Ends, &mut out);
         assert_eq!(out, b"\x10\x0e\x00\x04MQTT\x05\x02\x0e\x10\x00\x00\x01a");
+        out.clear();
+        connect(4, "a", Afterwards::Stays, &mut out);
+        assert_eq!(out, b"\x10\x0d\x00\x04MQTT\x04\x00\x0e\x10\x00\x01a");
+        out.clear();
+        connect(5, "a", Afterwards::Stays, &mut out);
+        assert_eq!(out, b"\x10\x13\x00\x04MQTT\x05\x00\x0e\x10\x05\x11\xff\xff\xff\xff\x00\x01a");
     }
 
     #[test]

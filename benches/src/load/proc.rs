@@ -21,6 +21,20 @@ pub(crate) fn cpu_time(process: u32) -> io::Result<Duration> {
     Ok(if coarse > fine + 3 * TICK { coarse } else { fine })
 }
 
+/// Time of the threads of a process that have this name, so far.
+pub(crate) fn thread_time(process: u32, name: &str) -> io::Result<Duration> {
+    let mut time = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let path = task?.path();
+        // a thread may end while the directory is read
+        let is_meant = fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+        if is_meant && let Ok(text) = fs::read_to_string(path.join("schedstat")) {
+            time += schedstat_time(&text).ok_or_else(|| malformed("schedstat"))?;
+        }
+    }
+    Ok(time)
+}
+
 /// Resident memory of a process in bytes.
 pub(crate) fn resident_memory(process: u32) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;

@@ -23,7 +23,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Our broker, if it is given or lies beside this program; without persistence, unless its arguments give it a directory.
+    /// Our broker, if it is given or lies beside this program; without persistence, unless its arguments give it a directory or
+    /// a configuration.
     pub(crate) fn ours(options: &Options) -> Result<Option<Self>, StartError> {
         let path = match &options.broker {
             Some(given) => Some(existing(Name::MqttBroker, given)?),
@@ -33,7 +34,7 @@ impl Program {
                 .filter(|path| path.is_file()),
         };
         let shards = options.shards.iter().flat_map(|shards| ["--shards".to_owned(), shards.to_string()]);
-        let keeps = options.broker_arg.iter().any(|argument| argument == "--data");
+        let keeps = options.broker_arg.iter().any(|argument| argument == "--data" || argument == "--config");
         let memory = (!keeps).then(|| "--memory".to_owned());
         let arguments = memory.into_iter().chain(shards).chain(options.broker_arg.iter().cloned()).collect();
         Ok(path.map(|path| Self {

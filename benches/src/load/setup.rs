@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::frame::{Frame, Split, split, variable_integer};
-use super::packets::{self, CONNACK, SUBACK};
+use super::packets::{self, Afterwards, CONNACK, SUBACK};
 use super::void::{Peer, Void};
 use super::wire::{Target, Wire};
 
@@ -21,9 +21,14 @@ pub(crate) struct Accepted {
 
 impl Accepted {
     /// Connects as `peer` and waits for the CONNACK.
-    pub(crate) fn connect(target: &Target, peer: Peer, version: u8) -> Result<Self, Void> {
+    pub(crate) fn connect(
+        target: &Target,
+        peer: Peer,
+        version: u8,
+        session: Afterwards,
+    ) -> Result<Self, Void> {
         let mut wire = open(target, peer)?;
-        send_connect(&mut wire, peer, version)?;
+        send_connect(&mut wire, peer, version, session)?;
         Self::await_connack(wire, peer, version)
     }
 
@@ -76,9 +81,14 @@ pub(crate) fn open(target: &Target, peer: Peer) -> Result<Wire, Void> {
 }
 
 /// Sends the CONNECT of `peer`.
-pub(crate) fn send_connect(wire: &mut Wire, peer: Peer, version: u8) -> Result<(), Void> {
+pub(crate) fn send_connect(
+    wire: &mut Wire,
+    peer: Peer,
+    version: u8,
+    session: Afterwards,
+) -> Result<(), Void> {
     let mut packet = Vec::new();
-    packets::connect(version, &peer.client_id(), &mut packet);
+    packets::connect(version, &peer.client_id(), session, &mut packet);
     wire.write_all(&packet).map_err(|error| io_void(peer, error))
 }
 

@@ -9,7 +9,7 @@ use super::connection::{Connection, READ_SIZE};
 use super::handshakes::Handshakes;
 use super::latency::Latency;
 use super::options::Options;
-use super::packets::{PINGREQ_PACKET, Template};
+use super::packets::{Afterwards, PINGREQ_PACKET, Template};
 use super::publisher::{Outgoing, Pace, Publisher};
 use super::sequence::Faults;
 use super::setup::Accepted;
@@ -53,7 +53,8 @@ impl Traffic {
         for number in 0..shape.subscribers {
             let token = Token((shape.publishers + number) as usize);
             let (filter, first, publishers) = shape.subscription(number);
-            let accepted = Accepted::connect(target, Peer::Subscriber(number), version)?;
+            let accepted =
+                Accepted::connect(target, Peer::Subscriber(number), version, options.afterwards())?;
             let accepted = accepted.subscribe(&filter, qos)?;
             let connection = Connection::new(accepted, token, poll.registry(), largest)?;
             let flow = Incoming::new(version, qos, payload, first, publishers);
@@ -61,7 +62,7 @@ impl Traffic {
         }
         let mut publishers = Vec::new();
         for number in 0..shape.publishers {
-            let accepted = Accepted::connect(target, Peer::Publisher(number), version)?;
+            let accepted = Accepted::connect(target, Peer::Publisher(number), version, Afterwards::Ends)?;
             let handshakes = Handshakes::new(options.window, accepted.receive_maximum);
             let connection = Connection::new(accepted, Token(number as usize), poll.registry(), largest)?;
             let template = Template::new(version, &topic(number), qos, payload, number);

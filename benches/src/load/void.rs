@@ -26,6 +26,8 @@ pub(crate) enum Void {
     Malformed(Peer),
     #[error("not finished after {0:?}")]
     OverTime(Duration),
+    #[error("no place for the data: {0}")]
+    Place(io::Error),
     #[error("/proc: {0}")]
     Proc(io::Error),
     #[error("{0} was refused: {1} has reason code {2:#04x}")]

@@ -29,7 +29,12 @@ pub(super) enum Next {
 impl Attacker {
     pub(super) fn new(fault: Fault, number: usize, hello: &[u8]) -> Self {
         let mut connect = Vec::new();
-        packets::connect(4, &format!("flood{number:06}{}", "x".repeat(200)), &mut connect);
+        packets::connect(
+            4,
+            &format!("flood{number:06}{}", "x".repeat(200)),
+            packets::Afterwards::Ends,
+            &mut connect,
+        );
         let bytes = match fault {
             Fault::All | Fault::Silent | Fault::Storm => Vec::new(),
             Fault::Garbage => (0..200).map(|at| (number.wrapping_mul(31) + at * 7) as u8 | 0x80).collect(),

@@ -1,0 +1,16 @@
+//! Compares what storing costs; see `README.md` and `--help`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mqtt_benches::durable::{Options, run};
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("store: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
