@@ -52,6 +52,11 @@ impl Window {
         self.open >= self.size
     }
 
+    /// Whether one more may be open when `begun` have followed that are not sent yet.
+    pub(crate) const fn has_room_for(&self, begun: usize) -> bool {
+        self.open as usize + begun < self.size as usize
+    }
+
     /// Whether the peer takes a packet of this size. [MQTT-3.1.2-24] [MQTT-3.2.2-15]
     pub(crate) fn fits(&self, publish: &PublishRef<'_>) -> bool {
         // the common peer has no limit, and nothing needs to be counted

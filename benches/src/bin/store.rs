@@ -7,7 +7,8 @@ use mqtt_benches::durable::{Options, run};
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("store: {error}");
             ExitCode::from(2)

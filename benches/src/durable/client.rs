@@ -25,6 +25,12 @@ impl Client {
         Ok(Self { accepted, buffer: vec![0; READ_SIZE], filled: 0 })
     }
 
+    /// Comes back to its session; what waits there follows the CONNACK.
+    pub(super) fn come_back(target: &Target, peer: Peer) -> Result<Self, Void> {
+        let accepted = Accepted::returning(target, peer, VERSION)?;
+        Ok(Self { accepted, buffer: vec![0; READ_SIZE], filled: 0 })
+    }
+
     pub(super) fn subscribe(mut self, filter: &str, qos: u8) -> Result<Self, Void> {
         self.accepted = self.accepted.subscribe(filter, qos)?;
         Ok(self)

@@ -83,7 +83,7 @@ fn fill(target: &Target, each: u64) -> Result<(), Void> {
 }
 
 fn take(target: &Target, own: Peer, count: u32) -> Result<(), Void> {
-    let mut client = Client::connect(target, own, Afterwards::Stays)?;
+    let mut client = Client::come_back(target, own)?;
     let mut left = count;
     while left > 0 {
         client.turn(|frame, answers| {

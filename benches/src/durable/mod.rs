@@ -24,10 +24,12 @@ pub use options::{Kind, Load, Options};
 
 /// Measures as `options` say and prints what was found; progress goes to standard error.
 ///
+/// Returns whether every row counts.
+///
 /// # Errors
 ///
-/// A broker or the disk cannot be used. A load that failed is only said in its row.
-pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+/// A broker or the disk cannot be used.
+pub fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let seconds = Duration::from_secs(options.seconds.into());
     let mut rows = Vec::new();
     for &load in &options.load {
@@ -58,7 +60,7 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     disks.sort_by(|one, other| one.engine.total_cmp(&other.engine));
     println!("{}.\n", disk_line(&disks[disks.len() / 2]));
     print!("{}", table(&rows));
-    Ok(())
+    Ok(rows.iter().all(|row| row.void.is_none()))
 }
 
 fn disk_line(disk: &Disk) -> String {

@@ -32,6 +32,14 @@ impl Accepted {
         Self::await_connack(wire, peer, version)
     }
 
+    /// Only sends the CONNECT: for a session that has messages behind its CONNACK. No client of MQTT 5.0, which must look there for a
+    /// Receive Maximum.
+    pub(crate) fn returning(target: &Target, peer: Peer, version: u8) -> Result<Self, Void> {
+        let mut wire = open(target, peer)?;
+        send_connect(&mut wire, peer, version, Afterwards::Stays)?;
+        Ok(Self { wire, peer, version, receive_maximum: u16::MAX })
+    }
+
     /// Waits for the CONNACK of a CONNECT that was already sent.
     pub(crate) fn await_connack(mut wire: Wire, peer: Peer, version: u8) -> Result<Self, Void> {
         let (first, body) = receive(&mut wire, peer)?;

@@ -30,9 +30,29 @@ impl Outgoing {
                     self.transmit_queued(now, window, effects, out, &mut report)
                 };
             if !progress {
-                return;
+                break;
             }
         }
+        self.begin_ahead(now, window, effects, &mut report);
+    }
+
+    /// Gives identifiers to those that will be sent next, while one before them waits for its own to be stored: one wait is
+    /// enough for all.
+    fn begin_ahead(
+        &mut self,
+        now: Time,
+        window: &Window,
+        effects: &mut Effects,
+        report: &mut impl FnMut(Ticket, Progress),
+    ) {
+        let first = self.flights.published.get(window.sent);
+        if first.is_none_or(|flight| effects.is_stored(flight.wait)) {
+            return;
+        }
+        while window.has_room_for(self.flights.published.len() - window.sent)
+            && self.queue.front().is_some_and(|next| next.qos != QoS::AtMostOnce)
+            && self.begin_next(now, window, effects, report)
+        {}
     }
 
     /// Sends the next PUBREL that this connection has not seen; false if there is none, or it must wait.
@@ -122,18 +142,35 @@ impl Outgoing {
     ) -> bool {
         let Some(next) = self.queue.front() else { return false };
         // a full window holds back QoS 1 and 2, and what was published after them
-        if next.qos != QoS::AtMostOnce && window.is_full() {
-            return false;
+        if next.qos != QoS::AtMostOnce {
+            return !window.is_full() && self.begin_next(now, window, effects, report);
         }
+        let Some(queued) = self.queue.pop() else { return false };
+        let publish = queued.publish(delivery(queued.qos, PacketId::MIN, false), now);
+        let progress = if queued.is_expired(now) {
+            Progress::Dropped(DropReason::Expired)
+        } else if window.fits(&publish) && window.write(publish, &queued.message.payload, out) {
+            Progress::Written
+        } else {
+            Progress::Dropped(DropReason::TooLarge)
+        };
+        report(queued.ticket, progress);
+        true
+    }
+
+    /// Gives the oldest message of the queue, which has QoS 1 or 2, an identifier, or drops it; false if there is none.
+    fn begin_next(
+        &mut self,
+        now: Time,
+        window: &Window,
+        effects: &mut Effects,
+        report: &mut impl FnMut(Ticket, Progress),
+    ) -> bool {
         let Some(queued) = self.queue.pop() else { return false };
         let ticket = queued.ticket;
         if queued.is_expired(now) {
             effects.finish(queued.qos, ticket);
             report(ticket, Progress::Dropped(DropReason::Expired));
-        } else if queued.qos == QoS::AtMostOnce {
-            let publish = queued.publish(delivery(queued.qos, PacketId::MIN, false), now);
-            let written = window.fits(&publish) && window.write(publish, &queued.message.payload, out);
-            report(ticket, if written { Progress::Written } else { Progress::Dropped(DropReason::TooLarge) });
         } else if !window.fits(&queued.publish(delivery(queued.qos, PacketId::MAX, false), now)) {
             effects.finish(queued.qos, ticket);
             report(ticket, Progress::Dropped(DropReason::TooLarge));

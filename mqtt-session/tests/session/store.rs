@@ -1,10 +1,10 @@
 //! What must be stored before something is said.
 
 use mqtt_codec::{Ack, Packet, QoS, ReasonCode, Version};
-use mqtt_session::{Matched, Outbound, ServerConfig, StoreEffect, StoreOp, StoreSeq, Ticket};
+use mqtt_session::{Matched, Outbound, QueueLimits, ServerConfig, StoreEffect, StoreOp, StoreSeq, Ticket};
 
 use crate::common::{
-    Meaning, Pair, ServerAlone, VERSIONS, client_config, id, message, resuming, server_config,
+    Meaning, Pair, ServerAlone, VERSIONS, client_config, id, message, nonzero, resuming, server_config,
 };
 use crate::delivery::{qos1, qos2, refusing};
 
@@ -178,6 +178,32 @@ fn the_first_publish_of_qos_2_and_every_pubrel_wait_and_qos_1_does_not() {
         assert_eq!(server.fetch_names(), ["PubRel 2"]);
         server.give(&Packet::PubComp(Ack::new(id(2))));
         assert_eq!(ops(&mut server), [StoreOp::Completed(id(2))]);
+    }
+}
+
+#[test]
+fn one_wait_is_enough_for_all_that_the_client_may_have_open() {
+    for version in VERSIONS {
+        let queue = QueueLimits { window: nonzero(4), ..server_config().queue };
+        let config = ServerConfig { store: true, queue, ..server_config() };
+        let mut server = ServerAlone::attached(resuming(version), config);
+        store_all(&mut server);
+        assert_eq!(server.fetch_names(), ["ConnAck"]);
+        let qualities =
+            [QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce, QoS::ExactlyOnce];
+        for (payload, qos) in ["1", "2", "3", "4", "5"].into_iter().zip(qualities) {
+            assert!(deliver(&mut server, payload, qos).is_empty());
+        }
+        assert!(server.fetch().is_empty());
+        let began = effects(&mut server);
+        assert_eq!(began.iter().map(|effect| effect.op.clone()).collect::<Vec<_>>(), [1, 3, 4].map(sent));
+        server.session.handle_stored(began[1].seq);
+        assert_eq!(server.fetch_names(), ["Publish 1 1", "Publish 2 2", "Publish 3 3"]);
+        server.session.handle_stored(began[2].seq);
+        assert_eq!(server.fetch_names(), ["Publish 4 4"]);
+        server.give(&Packet::PubAck(Ack::new(id(2))));
+        assert!(server.fetch().is_empty());
+        assert_eq!(ops(&mut server), [sent(5)]);
     }
 }
 
