@@ -7,7 +7,8 @@
 //!
 //! Publishers and subscribers are client sessions over TCP, with sessions that outlive connections. After so many
 //! acknowledgements, a number that the seed gives, the broker is killed with SIGKILL and started again on its directory.
-//! In the end everybody gets what is owed, and what came is compared with what was acknowledged.
+//! In the end everybody gets what is owed, one who subscribes only then gets what was retained, and what came is compared with
+//! what was acknowledged.
 #![cfg(all(unix, feature = "disk"))]
 
 mod peer;
@@ -19,7 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use mqtt_codec::{QoS, Version};
-use peer::{Peer, Plan, Record, Stage};
+use peer::{Peer, Plan, RETAINED, Record, Stage};
 use program::Program;
 
 /// Rounds of the plain test.
@@ -42,6 +43,11 @@ fn firsts(numbers: &[u64]) -> (Vec<u64>, usize) {
     let firsts: Vec<u64> = numbers.iter().copied().filter(|number| seen.insert(*number)).collect();
     let again = numbers.len() - firsts.len();
     (firsts, again)
+}
+
+/// Those that were to be retained.
+fn retained(records: &[Record]) -> HashSet<Record> {
+    records.iter().filter(|(_, number)| number.is_multiple_of(RETAINED)).cloned().collect()
 }
 
 fn crash(durability: &str, rounds: u64, seed: u64) {
@@ -68,7 +74,7 @@ fn crash(durability: &str, rounds: u64, seed: u64) {
         let stage = Arc::clone(&stage);
         thread::spawn(move || Peer::new(plan).run(&stage))
     };
-    let peers: Vec<_> = plans.into_iter().map(run).collect();
+    let mut peers: Vec<_> = plans.into_iter().map(run).collect();
     let mut random = seed;
     for round in 1..=rounds {
         let program = Program::start(&data, durability);
@@ -90,10 +96,16 @@ fn crash(durability: &str, rounds: u64, seed: u64) {
     stage.wait("subscribers", PATIENCE, |state| {
         ["online", "offline", "group"].iter().all(|name| state.came(name) >= total)
     });
+    let retained = retained(&stage.records("online"));
+    peers.push(run(subscriber("late", Version::V5, "t/#", QoS::AtLeastOnce)));
+    stage.wait("retained messages", PATIENCE, |state| state.came("late") >= retained.len() as u64);
     stage.close();
     peers.into_iter().for_each(|peer| peer.join().expect("no peer panics"));
     drop(program);
 
+    let late = stage.records("late");
+    assert_eq!(late.len(), retained.len(), "retained messages that nobody asked for");
+    assert_eq!(late.into_iter().collect::<HashSet<_>>(), retained);
     for name in ["online", "offline"] {
         let records = stage.records(name);
         for (publisher, numbers) in by_publisher(&records) {
@@ -107,7 +119,10 @@ fn crash(durability: &str, rounds: u64, seed: u64) {
             println!("{durability}: {name} got {} from {publisher}, {again} of them again", firsts.len());
         }
     }
-    println!("{durability}: {rounds} rounds, {total} messages acknowledged, none lost");
+    let retained = retained.len();
+    println!(
+        "{durability}: {rounds} rounds, {total} messages acknowledged, none lost; {retained} of them retained"
+    );
 }
 
 #[test]

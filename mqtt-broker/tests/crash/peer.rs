@@ -11,6 +11,8 @@ use mqtt_codec::{
 };
 use mqtt_session::{CleanStart, ClientConfig, ClientEvent, ClientSession, Received, Time};
 
+/// One in so many messages is retained, on a topic of its own.
+pub(crate) const RETAINED: u64 = 50;
 /// Messages of a publisher that are not acknowledged.
 const OPEN: usize = 20;
 /// How long a client reads before it looks whether it has something to say.
@@ -202,9 +204,11 @@ impl Peer {
             (state.subscribed == 4, state.is_finishing)
         };
         while subscribed && !is_finishing && self.session.unfinished().len() < OPEN {
-            let topic = Topic::new(&format!("t/{}", self.plan.name)).expect("a topic");
-            let message = Message::new(topic, format!("{} {}", self.plan.name, self.next));
-            self.session.publish(self.now(), Arc::new(message), qos, false, None).expect("room for it");
+            let (name, number) = (self.plan.name, self.next);
+            let retain = number.is_multiple_of(RETAINED);
+            let topic = if retain { format!("t/{name}/{number}") } else { format!("t/{name}") };
+            let message = Message::new(Topic::new(&topic).expect("a topic"), format!("{name} {number}"));
+            self.session.publish(self.now(), Arc::new(message), qos, retain, None).expect("room for it");
             self.next += 1;
         }
         if is_finishing && !self.is_finished && self.session.unfinished().is_empty() {
