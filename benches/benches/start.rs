@@ -111,7 +111,7 @@ fn fill(directory: &Path, messages: u64, sessions: u64) -> io::Result<u64> {
 
 fn attached(session: SessionNumber, index: u64) -> [Op; 3] {
     let client_id = Text::new(&format!("client-{index}")).unwrap_or_default();
-    let client = Arc::new(StoredClient { client_id, user: None });
+    let client = StoredClient { client_id, user: None };
     let at = WallTime(now());
     let attached = StoreOp::Attached { session_present: false, expiry: u32::MAX, will: None };
     [

@@ -64,7 +64,7 @@ impl Directory {
             subscription_id: None,
         };
         let mut ops = vec![
-            Op::Client { session: ANN, client: Arc::new(StoredClient { client_id, user: None }) },
+            Op::Client { session: ANN, client: StoredClient { client_id, user: None } },
             Op::Effect { session: ANN, op: attached, at },
             Op::Subscribed { session: ANN, filter: TopicFilter::new("a/#").expect("a filter"), granted },
             Op::Retained(kept("kept", b"\xFFthere")),

@@ -1,6 +1,7 @@
 //! A part that most sessions do not need most of the time: made when it is first changed.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
 /// A part that is empty until it is changed, and takes the room of a pointer until then.
@@ -14,6 +15,18 @@ pub(crate) struct Lazy<T>(Option<Box<T>>);
 pub(crate) trait Untouched: Default + 'static {
     const UNTOUCHED: &'static Self;
 }
+
+impl<T: 'static> Untouched for Vec<T> {
+    const UNTOUCHED: &'static Self = &Self::new();
+}
+
+impl<T: Untouched + PartialEq> PartialEq for Lazy<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Untouched + Eq> Eq for Lazy<T> {}
 
 impl<T> Default for Lazy<T> {
     fn default() -> Self {

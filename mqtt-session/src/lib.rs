@@ -308,7 +308,7 @@ pub use event::{ClientEvent, Receipt, Received, ServerEvent, Ticket};
 pub use exchange::Exchange;
 pub use server::{Attached, Delivered, Drops, Matched, ServerSession};
 pub use store::{StoreEffect, StoreOp, StoreSeq};
-pub use stored::{StoredMessage, StoredSession};
+pub use stored::{StoredExchanges, StoredMessage, StoredSession};
 pub use time::Time;
 pub use transmit::{COPY_LIMIT, Outbound, Transmit};
 

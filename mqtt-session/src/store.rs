@@ -79,14 +79,14 @@ pub(crate) struct Effects {
     store: bool,
     /// Whether messages and identifiers of this session are stored.
     enabled: bool,
+    /// Whether the store knows of the session.
+    known: bool,
     /// Nothing, until there is something to store.
     row: Option<Box<Row>>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Row {
-    /// Whether the store knows of the session.
-    known: bool,
     last: StoreSeq,
     stored: StoreSeq,
     pending: VecDeque<StoreEffect>,
@@ -103,8 +103,7 @@ impl Row {
 impl Effects {
     /// Of a session that the store knows, if it has one.
     pub(crate) fn known(store: bool, enabled: bool) -> Self {
-        let row = store.then(|| Box::new(Row { known: true, ..Row::default() }));
-        Self { store, enabled: enabled && store, row }
+        Self { store, enabled: enabled && store, known: store, row: None }
     }
 
     /// Notes `op` of a message or an identifier; the number to wait for, `None` with no store.
@@ -144,9 +143,8 @@ impl Effects {
     /// `op` says. The number that CONNACK waits for.
     pub(crate) fn begin(&mut self, op: StoreOp, enabled: bool) -> Option<StoreSeq> {
         (self.store, self.enabled) = (true, enabled);
-        let row = self.row.get_or_insert_default();
-        row.known = true;
-        Some(row.push(op))
+        self.known = true;
+        Some(self.row.get_or_insert_default().push(op))
     }
 
     /// A connection begins of which nothing is stored but what the driver stores itself, if there is a `store`.
@@ -156,24 +154,24 @@ impl Effects {
 
     /// Notes `op` of the session's life, if the store knows of the session.
     pub(crate) fn live(&mut self, op: StoreOp) {
-        if let Some(row) = self.row.as_mut().filter(|row| row.known) {
-            row.push(op);
+        if self.known {
+            self.row.get_or_insert_default().push(op);
         }
     }
 
     /// The session has ended: its effects mean nothing any more, and the store may forget it.
     pub(crate) fn end(&mut self) {
-        if let Some(row) = self.row.as_mut().filter(|row| row.known) {
+        if core::mem::take(&mut self.known) {
+            let row = self.row.get_or_insert_default();
             row.pending.clear();
             row.push(StoreOp::Ended);
-            row.known = false;
         }
     }
 
     /// Effects of a session that another one replaces mean nothing any more; that it has ended is to be heard all
     /// the same.
     pub(crate) fn forget_pending(&mut self) {
-        if let Some(row) = self.row.as_mut().filter(|row| row.known) {
+        if let Some(row) = self.row.as_mut().filter(|_| self.known) {
             row.pending = VecDeque::new();
         }
     }
@@ -183,8 +181,8 @@ impl Effects {
     }
 
     /// Whether the store knows of the session.
-    pub(crate) fn is_known(&self) -> bool {
-        self.row.as_ref().is_some_and(|row| row.known)
+    pub(crate) const fn is_known(&self) -> bool {
+        self.known
     }
 
     pub(crate) fn poll(&mut self) -> Option<StoreEffect> {

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use mqtt_codec::{Message, PacketId, QoS, SubscriptionId, Will};
 
 use crate::event::Ticket;
+use crate::lazy::{Lazy, Untouched};
 use crate::store::StoreOp;
 use crate::time::Time;
 
@@ -28,15 +29,45 @@ pub struct StoredSession {
     pub expiry: u32,
     /// The Will of the connection, or of the last one while its delay runs.
     pub will: Option<Arc<Will>>,
-    /// Identifiers of QoS 2 that were received and not released.
+    exchanges: Lazy<StoredExchanges>,
+}
+
+/// Exchanges of QoS 2 that are not over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredExchanges {
+    /// Identifiers that were received and not released.
     pub received: BTreeSet<PacketId>,
-    /// Identifiers of QoS 2 that were sent, with their messages, and have no PUBREC; in the order of sending.
+    /// Identifiers that were sent, with their messages, and have no PUBREC; in the order of sending.
     pub sent: VecDeque<(PacketId, Ticket)>,
-    /// Identifiers of QoS 2 that wait for PUBCOMP, in the order of their PUBRECs.
+    /// Identifiers that wait for PUBCOMP, in the order of their PUBRECs.
     pub taken: VecDeque<PacketId>,
 }
 
+impl StoredExchanges {
+    fn is_empty(&self) -> bool {
+        self.received.is_empty() && self.sent.is_empty() && self.taken.is_empty()
+    }
+}
+
+impl Untouched for StoredExchanges {
+    const UNTOUCHED: &'static Self =
+        &Self { received: BTreeSet::new(), sent: VecDeque::new(), taken: VecDeque::new() };
+}
+
 impl StoredSession {
+    /// Its exchanges of QoS 2 that are not over.
+    pub fn exchanges(&self) -> &StoredExchanges {
+        &self.exchanges
+    }
+
+    /// Says which exchanges are not over.
+    pub fn set_exchanges(&mut self, exchanges: StoredExchanges) {
+        self.exchanges = Lazy::default();
+        if !exchanges.is_empty() {
+            *self.exchanges = exchanges;
+        }
+    }
+
     /// Applies the next effect. The message that the session no longer needs, if there is one.
     ///
     /// A session that did not go on ([`StoreOp::Attached`]) at a server, or has ended, needs none of its messages.
@@ -55,26 +86,43 @@ impl StoredSession {
             }
             StoreOp::WillReleased => self.will = None,
             StoreOp::Ended => *self = Self::default(),
-            StoreOp::Received(id) => _ = self.received.insert(*id),
-            StoreOp::Released(id) => _ = self.received.remove(id),
-            StoreOp::Sent { id, message } => self.sent.push_back((*id, *message)),
+            StoreOp::Received(id) => _ = self.exchanges.received.insert(*id),
+            StoreOp::Sent { id, message } => self.exchanges.sent.push_back((*id, *message)),
             StoreOp::Taken(id) => {
-                self.taken.push_back(*id);
+                self.exchanges.taken.push_back(*id);
                 return self.remove_sent(*id);
             }
-            StoreOp::Completed(id) => {
-                self.taken.retain(|taken| taken != id);
-                return self.remove_sent(*id);
-            }
+            StoreOp::Released(_) | StoreOp::Completed(_) => return self.end_exchange(op),
             StoreOp::Finished(message) => return Some(*message),
         }
         None
     }
 
-    /// Ends the exchange that began with `id`: its message. The oldest usually ends first.
+    /// One exchange less; its message, if it was not taken.
+    fn end_exchange(&mut self, op: &StoreOp) -> Option<Ticket> {
+        let exchanges = self.exchanges.made()?;
+        let message = match op {
+            StoreOp::Completed(id) => {
+                exchanges.taken.retain(|taken| taken != id);
+                self.remove_sent(*id)
+            }
+            StoreOp::Released(id) => {
+                exchanges.received.remove(id);
+                None
+            }
+            _ => None,
+        };
+        if self.exchanges.is_empty() {
+            self.exchanges.take();
+        }
+        message
+    }
+
+    /// The message that was sent with `id`. The oldest usually ends first.
     fn remove_sent(&mut self, id: PacketId) -> Option<Ticket> {
-        let index = self.sent.iter().position(|(sent, _)| *sent == id)?;
-        let (_, message) = self.sent.remove(index)?;
+        let sent = &mut self.exchanges.made()?.sent;
+        let index = sent.iter().position(|(sent, _)| *sent == id)?;
+        let (_, message) = sent.remove(index)?;
         (message != Ticket::default()).then_some(message)
     }
 }

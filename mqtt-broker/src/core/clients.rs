@@ -1,15 +1,16 @@
 //! The clients of one shard: their sessions, and the connections that they have.
 
-use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashMap;
-use mqtt_codec::{Decoder, Text, TopicFilter};
+use hashbrown::HashTable;
+use mqtt_codec::{Decoder, Text};
 use mqtt_session::{Drops, ServerSession, Time};
 
 use super::access::ClientAccess;
 use super::backlog::Backlog;
+use super::filters::Filters;
 use super::output::Output;
 use super::pace::Pace;
 use super::replay::Replays;
@@ -37,8 +38,7 @@ pub(super) struct Client {
     pub(super) access: Option<Arc<ClientAccess>>,
     /// Whether it may not have all that its subscriptions match.
     pub(super) guarded: bool,
-    /// The filters of the session, as they were subscribed to.
-    pub(super) filters: BTreeSet<TopicFilter>,
+    pub(super) filters: Filters,
     /// Retained messages that the client is still owed, on this connection or the next.
     pub(super) replays: Replays,
     /// Messages of the session that were counted as dropped.
@@ -112,7 +112,9 @@ pub(super) struct Clients {
     shard: u16,
     slots: Vec<Place>,
     free: Vec<u32>,
-    by_id: HashMap<Text, u32, foldhash::fast::FixedState>,
+    /// Slots, found by the identifiers of their clients.
+    by_id: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
     connected: usize,
 }
 
@@ -127,13 +129,22 @@ impl Clients {
             shard,
             slots: Vec::new(),
             free: Vec::new(),
-            by_id: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(seed)),
+            by_id: HashTable::new(),
+            hasher: foldhash::fast::FixedState::with_seed(seed),
             connected: 0,
         }
     }
 
     pub(super) fn find(&self, client_id: &str) -> Option<Slot> {
-        self.by_id.get(client_id).copied().map(Slot)
+        let has_id = |slot: &u32| self.id(*slot) == client_id;
+        self.by_id.find(self.hasher.hash_one(client_id), has_id).copied().map(Slot)
+    }
+
+    fn id(&self, slot: u32) -> &str {
+        self.slots
+            .get(slot as usize)
+            .and_then(|place| place.client.as_deref())
+            .map_or("", |client| &client.id)
     }
 
     #[inline]
@@ -166,14 +177,19 @@ impl Clients {
                 user: None,
                 access: None,
                 guarded: false,
-                filters: BTreeSet::new(),
+                filters: Filters::default(),
                 replays: Replays::default(),
                 dropped: Drops::default(),
                 armed: None,
                 dirty: false,
             }));
         }
-        self.by_id.insert(client_id.clone(), slot);
+        let Self { slots, by_id, hasher, .. } = self;
+        let id = |slot: &u32| {
+            let client = slots.get(*slot as usize).and_then(|place| place.client.as_deref());
+            hasher.hash_one(client.map_or("", |client| client.id.as_str()))
+        };
+        by_id.insert_unique(hasher.hash_one(client_id.as_str()), slot, id);
         Slot(slot)
     }
 
@@ -189,7 +205,10 @@ impl Clients {
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<Client>> {
         let client = self.slots.get_mut(slot.0 as usize)?.client.take()?;
-        self.by_id.remove(&*client.id);
+        let hash = self.hasher.hash_one(client.id.as_str());
+        if let Ok(entry) = self.by_id.find_entry(hash, |other| *other == slot.0) {
+            entry.remove();
+        }
         self.free.push(slot.0);
         Some(client)
     }

@@ -5,7 +5,6 @@
 //! any mail leaves: another shard may settle a message only after the store has heard of it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt_codec::{Connect, Seconds, Version};
@@ -76,8 +75,9 @@ impl Journal {
         self.ops.extend(before.map(|session| Op::Effect { session, op: StoreOp::Ended, at }));
         let session = *client.number.get_or_insert_with(|| durable.next_session());
         let user = client.user.as_deref();
-        let user = user.map(|user| StoredUser { name: user.name.clone(), groups: user.groups.clone() });
-        let client = Arc::new(StoredClient { client_id: client.id.clone(), user });
+        let user =
+            user.map(|user| Box::new(StoredUser { name: user.name.clone(), groups: user.groups.clone() }));
+        let client = StoredClient { client_id: client.id.clone(), user };
         self.note(Op::Client { session, client });
     }
 

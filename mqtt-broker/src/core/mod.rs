@@ -20,6 +20,7 @@ mod connection;
 mod delivery;
 mod durable;
 mod failures;
+mod filters;
 mod guesses;
 mod hub;
 mod journal;

@@ -36,55 +36,73 @@ impl Replay {
 ///
 /// A filter is found without a look at the others, because one SUBSCRIBE can name any of them any number of times.
 #[derive(Default)]
-pub(super) struct Replays {
+pub(super) struct Replays(Option<Box<Rows>>);
+
+/// Made when there is one.
+#[derive(Default)]
+struct Rows {
     waiting: BTreeMap<u64, Replay>,
     numbers: BTreeMap<Arc<str>, u64>,
     next: u64,
     /// What SUBACK waits for: many clients want it before the first message.
-    pub(super) wait: Option<StoreSeq>,
+    wait: Option<StoreSeq>,
 }
 
 impl Replays {
     /// Adds a replay as the last, in place of one for the same filter: who asks again gets all from the beginning,
     /// not all twice.
     pub(super) fn push(&mut self, replay: Replay) {
-        if let Some(before) = self.numbers.insert(Arc::clone(&replay.filter), self.next) {
-            self.waiting.remove(&before);
+        let rows = self.0.get_or_insert_default();
+        if let Some(before) = rows.numbers.insert(Arc::clone(&replay.filter), rows.next) {
+            rows.waiting.remove(&before);
         }
-        self.waiting.insert(self.next, replay);
-        self.next += 1;
+        rows.waiting.insert(rows.next, replay);
+        rows.next += 1;
+    }
+
+    /// None comes before this is stored.
+    pub(super) fn wait_for(&mut self, wait: Option<StoreSeq>) {
+        if let Some(rows) = &mut self.0 {
+            rows.wait = wait;
+        }
+    }
+
+    fn wait(&self) -> Option<StoreSeq> {
+        self.0.as_ref()?.wait
     }
 
     pub(super) fn remove(&mut self, filter: &str) {
-        if let Some(number) = self.numbers.remove(filter) {
-            self.waiting.remove(&number);
+        let Some(rows) = &mut self.0 else { return };
+        if let Some(number) = rows.numbers.remove(filter) {
+            rows.waiting.remove(&number);
         }
         self.give_back_memory();
     }
 
     /// Takes the first out, with the number that [`Replays::put_back`] wants.
     fn pop(&mut self) -> Option<(u64, Replay)> {
-        let (number, replay) = self.waiting.pop_first()?;
-        self.numbers.remove(&replay.filter);
+        let rows = self.0.as_mut()?;
+        let (number, replay) = rows.waiting.pop_first()?;
+        rows.numbers.remove(&replay.filter);
         self.give_back_memory();
         Some((number, replay))
     }
 
     /// Gives a replay that is not done its old place.
     fn put_back(&mut self, number: u64, replay: Replay) {
-        self.next = self.next.max(number + 1);
-        self.numbers.insert(Arc::clone(&replay.filter), number);
-        self.waiting.insert(number, replay);
+        let rows = self.0.get_or_insert_default();
+        rows.next = rows.next.max(number + 1);
+        rows.numbers.insert(Arc::clone(&replay.filter), number);
+        rows.waiting.insert(number, replay);
     }
 
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.0.as_ref().is_none_or(|rows| rows.waiting.is_empty())
     }
 
-    /// An empty map keeps its last node.
     fn give_back_memory(&mut self) {
         if self.is_empty() {
-            *self = Self::default();
+            self.0 = None;
         }
     }
 }
@@ -116,7 +134,7 @@ impl ShardCore {
 fn has_room(client: &Client) -> bool {
     client.link.as_ref().is_some_and(|link| link.output.has_room())
         && client.session.queued() <= QUEUED
-        && client.session.is_stored(client.replays.wait)
+        && client.session.is_stored(client.replays.wait())
 }
 
 struct Found {
@@ -204,7 +222,10 @@ mod tests {
         for number in 0..100_000 {
             replays.push(replay(&format!("{}", number % 9_000)));
         }
-        assert_eq!((replays.waiting.len(), replays.numbers.len()), (9_000, 9_000));
+        assert_eq!(
+            replays.0.as_ref().map(|rows| (rows.waiting.len(), rows.numbers.len())),
+            Some((9_000, 9_000))
+        );
         assert_eq!(replays.pop().map(|(number, _)| number), Some(91_000));
     }
 }

@@ -8,7 +8,7 @@ use super::backlog::{Backlog, to_session};
 use super::shard::{ShardCore, Slot};
 use super::subscribe::subscribe_key;
 use super::user::User;
-use crate::store::{RestoredSession, StoredUser, WallTime};
+use crate::store::{RestoredSession, WallTime};
 
 impl ShardCore {
     /// Takes back a session that lives here: its state, subscriptions, and the numbers of what waits for it.
@@ -27,7 +27,7 @@ impl ShardCore {
         let Some(client) = self.clients.get(slot) else { return };
         client.number = Some(number);
         client.user =
-            user.map(|StoredUser { name, groups }| Arc::new(User { name, groups, permissions: None }));
+            user.map(|user| Arc::new(User { name: user.name, groups: user.groups, permissions: None }));
         client.backlog = Backlog::of(waiting);
         for (filter, granted) in subscriptions {
             subscribe_key(&self.hub, client.key, filter.view(), granted);

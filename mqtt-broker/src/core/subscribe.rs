@@ -63,7 +63,7 @@ impl ShardCore {
         }
         let Some(client) = self.clients.get(slot) else { return };
         client.session.answer_subscribe(subscribe.id, reasons, wait);
-        client.replays.wait = wait;
+        client.replays.wait_for(wait);
         if let Some(link) = client.link.as_deref_mut() {
             // SUBACK before the first retained message: many clients wait for it
             self.work.prepare(&mut link.output);

@@ -1,7 +1,6 @@
 //! A store as one value: what operations mean.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use mqtt_codec::{Topic, TopicFilter};
 use mqtt_session::{StoreOp, StoredSession, Ticket};
@@ -24,7 +23,7 @@ pub struct Image {
 
 #[derive(Clone, Debug)]
 struct Session {
-    client: Arc<StoredClient>,
+    client: StoredClient,
     state: StoredSession,
     detached: WallTime,
     subscriptions: BTreeMap<TopicFilter, Granted>,
@@ -59,10 +58,10 @@ impl Image {
         }
     }
 
-    fn set_client(&mut self, number: SessionNumber, client: Arc<StoredClient>) {
+    fn set_client(&mut self, number: SessionNumber, client: StoredClient) {
         self.last_session = self.last_session.max(number.0.get());
         let session = self.sessions.entry(number).or_insert_with(|| Session {
-            client: Arc::clone(&client),
+            client: client.clone(),
             state: StoredSession::default(),
             detached: WallTime::default(),
             subscriptions: BTreeMap::new(),
@@ -137,7 +136,7 @@ impl Image {
     }
 
     fn restore(&self, number: SessionNumber, session: &Session) -> RestoredSession {
-        let last = session.state.sent.iter().map(|(_, ticket)| *ticket).max();
+        let last = session.state.exchanges().sent.iter().map(|(_, ticket)| *ticket).max();
         let owed = session.owed.iter().filter_map(|ticket| self.delivery(number, *ticket));
         let (in_flight, behind): (Vec<_>, Vec<_>) = owed.partition(|owed| Some(owed.ticket) <= last);
         RestoredSession {

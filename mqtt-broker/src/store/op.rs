@@ -39,7 +39,7 @@ pub enum Op {
         /// The session.
         session: SessionNumber,
         /// Whose it is.
-        client: Arc<StoredClient>,
+        client: StoredClient,
     },
     /// An effect of the session's state machine; [`StoredSession::apply`] says what it does.
     ///
@@ -89,7 +89,7 @@ pub struct StoredClient {
     /// The client identifier.
     pub client_id: Text,
     /// The user that the session belongs to; `None` if nobody in particular.
-    pub user: Option<StoredUser>,
+    pub user: Option<Box<StoredUser>>,
 }
 
 /// What is remembered of a user: enough to judge by the rules of permission what may be kept for the session.

@@ -29,7 +29,7 @@ pub struct RestoredSession {
     /// The client identifier.
     pub client_id: Text,
     /// Whose it is.
-    pub user: Option<StoredUser>,
+    pub user: Option<Box<StoredUser>>,
     /// Its state.
     pub state: StoredSession,
     /// When its connection ended, if that was before the process did.

@@ -50,6 +50,23 @@ fn retained(records: &[Record]) -> HashSet<Record> {
     records.iter().filter(|(_, number)| number.is_multiple_of(RETAINED)).cloned().collect()
 }
 
+/// What came to each, in its order and as often as it may.
+fn judge(durability: &str, stage: &Stage) {
+    for name in ["online", "offline"] {
+        let records = stage.records(name);
+        for (publisher, numbers) in by_publisher(&records) {
+            let (firsts, again) = firsts(&numbers);
+            let expected: Vec<u64> = (0..firsts.len() as u64).collect();
+            assert_eq!(firsts, expected, "{name} got what {publisher} sent out of order, or not all of it");
+            assert!(
+                publisher == "one" || again == 0,
+                "{again} of QoS 2 from {publisher} came twice to {name}"
+            );
+            println!("{durability}: {name} got {} from {publisher}, {again} of them again", firsts.len());
+        }
+    }
+}
+
 fn crash(durability: &str, rounds: u64, seed: u64) {
     let data = program::Data::new(&format!("crash-{durability}"));
     let stage = Arc::new(Stage::default());
@@ -106,19 +123,7 @@ fn crash(durability: &str, rounds: u64, seed: u64) {
     let late = stage.records("late");
     assert_eq!(late.len(), retained.len(), "retained messages that nobody asked for");
     assert_eq!(late.into_iter().collect::<HashSet<_>>(), retained);
-    for name in ["online", "offline"] {
-        let records = stage.records(name);
-        for (publisher, numbers) in by_publisher(&records) {
-            let (firsts, again) = firsts(&numbers);
-            let expected: Vec<u64> = (0..firsts.len() as u64).collect();
-            assert_eq!(firsts, expected, "{name} got what {publisher} sent out of order, or not all of it");
-            assert!(
-                publisher == "one" || again == 0,
-                "{again} of QoS 2 from {publisher} came twice to {name}"
-            );
-            println!("{durability}: {name} got {} from {publisher}, {again} of them again", firsts.len());
-        }
-    }
+    judge(durability, &stage);
     let retained = retained.len();
     println!(
         "{durability}: {rounds} rounds, {total} messages acknowledged, none lost; {retained} of them retained"

@@ -174,8 +174,10 @@ impl Model {
         // identifiers of QoS 1 are not stored: a message with one of them is another
         ledger.opened.retain(|_, opened| opened.qos == QoS::ExactlyOnce);
         ledger.flights.restart(
-            |id, number| stored.state.sent.iter().any(|(sent, t)| sent.get() == id && is_that(*t, number)),
-            |id| stored.state.taken.iter().any(|taken| taken.get() == id),
+            |id, number| {
+                stored.state.exchanges().sent.iter().any(|(sent, t)| sent.get() == id && is_that(*t, number))
+            },
+            |id| stored.state.exchanges().taken.iter().any(|taken| taken.get() == id),
         );
         // what a subscription had not got yet of the retained messages is not stored
         ledger.replays.iter_mut().for_each(|replay| replay.is_live = false);
@@ -340,7 +342,7 @@ impl Session {
         stored: &RestoredSession,
         is_acknowledged: impl Fn((u32, u64)) -> bool,
     ) -> Result<(), String> {
-        let received: Vec<u16> = stored.state.received.iter().map(|id| id.get()).collect();
+        let received: Vec<u16> = stored.state.exchanges().received.iter().map(|id| id.get()).collect();
         for (id, number) in std::mem::take(&mut self.held) {
             if received.contains(&id) {
                 self.held.insert(id, number);
@@ -366,7 +368,13 @@ fn owed(image: &Image, stored: &RestoredSession) -> Vec<OnDisk> {
     let all = stored.in_flight.iter().cloned().chain(behind);
     let on_disk = |delivery: StoredDelivery| OnDisk {
         number: number_of(&delivery),
-        id: stored.state.sent.iter().find(|(_, ticket)| *ticket == delivery.ticket).map(|(id, _)| id.get()),
+        id: stored
+            .state
+            .exchanges()
+            .sent
+            .iter()
+            .find(|(_, ticket)| *ticket == delivery.ticket)
+            .map(|(id, _)| id.get()),
         qos: delivery.qos,
         retain: delivery.retain,
         ids: delivery.subscription_ids.iter().map(|id| id.get()).collect(),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use mqtt_codec::PacketId;
-use mqtt_session::{ClientSession, StoreEffect, StoredMessage, StoredSession, Ticket};
+use mqtt_session::{ClientSession, StoreEffect, StoredExchanges, StoredMessage, StoredSession, Ticket};
 
 use super::client::{Client, config, number};
 use super::world::World;
@@ -68,7 +68,8 @@ impl Client {
             return Err(format!("the disk has forgotten message {number}, which nobody has acknowledged"));
         }
         // the disk may still be about the session before
-        let taken_early = |id: &PacketId| self.known == disk.known && disk.session.received.contains(id);
+        let taken_early =
+            |id: &PacketId| self.known == disk.known && disk.session.exchanges().received.contains(id);
         match self.receipts.iter().filter_map(|(_, id)| *id).find(taken_early) {
             Some(id) => Err(format!("the disk knows {id} as received, which the program has not taken")),
             None => Ok(()),
@@ -85,7 +86,7 @@ impl Client {
         self.known = disk.known;
         self.receipts.clear();
         self.promised.retain(|ticket, _| disk.messages.contains_key(&ticket.0));
-        let StoredSession { sent, taken, .. } = &disk.session;
+        let StoredExchanges { sent, taken, .. } = disk.session.exchanges();
         let is_that = |ticket: &Ticket, wanted| {
             disk.messages.get(&ticket.0).is_some_and(|stored| {
                 let message = &stored.message;
@@ -113,7 +114,7 @@ impl World {
         }
         self.report.restarts += 1;
         let (Some(disk), Some(session)) = (&this.disk, &self.model.sessions[client]) else { return };
-        let received = &disk.session.received;
+        let received = &disk.session.exchanges().received;
         // what the disk does not know to have come may come again; it may not even know of the session
         let is_the_one = this.known.is_some_and(|(known, _)| known == session.number);
         let is_known = |id: u16| is_the_one && received.iter().any(|received| received.get() == id);

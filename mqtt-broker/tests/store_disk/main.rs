@@ -84,8 +84,8 @@ fn owed(session: u64) -> Owed {
     Owed { session: number(session), qos: QoS::ExactlyOnce, retain: false, subscription_ids: [].into() }
 }
 
-fn client(id: &str) -> Arc<StoredClient> {
-    Arc::new(StoredClient { client_id: text(id), user: None })
+fn client(id: &str) -> StoredClient {
+    StoredClient { client_id: text(id), user: None }
 }
 
 fn attached(session: u64, will: Option<Will>) -> [Op; 2] {
@@ -231,8 +231,8 @@ fn everything_that_a_session_and_a_message_can_have_comes_back() {
         expiry: Some(Seconds(3)),
         delay: Some(Seconds(4)),
     };
-    let user = Some(StoredUser { name: Some(text("ann")), groups: vec![text("g"), text("h")] });
-    let stored = Arc::new(StoredClient { client_id: text("c1"), user });
+    let user = Some(Box::new(StoredUser { name: Some(text("ann")), groups: vec![text("g"), text("h")] }));
+    let stored = StoredClient { client_id: text("c1"), user };
     let id = PacketId::new(9).unwrap();
     let owed = Owed {
         subscription_ids: [SubscriptionId::new(1).unwrap(), SubscriptionId::new(268_435_455).unwrap()].into(),

@@ -29,7 +29,7 @@ impl ClientSession {
         });
         let State { outgoing, incoming, effects } = &mut session.state;
         outgoing.restore(stored, messages, effects);
-        *incoming = Incoming::restored(stored.received.iter().copied());
+        *incoming = Incoming::restored(stored.exchanges().received.iter().copied());
         session.connected_before = stored.exists;
         session.ended_with_connection = stored.exists && stored.expiry == 0;
         session

@@ -20,6 +20,7 @@ use mqtt_codec::{Delivery, PacketId, PacketType, PublishRef, ReasonCode};
 use crate::error::Violation;
 use crate::event::{Receipt, Received};
 use crate::ids::IdSet;
+use crate::lazy::Lazy;
 use crate::store::{Effects, StoreOp, StoreSeq};
 
 use answers::Answer;
@@ -30,7 +31,7 @@ pub(crate) use answers::Answers;
 pub(crate) struct Incoming {
     ids: IdSet,
     /// What earlier connections left unanswered.
-    unanswered: Vec<Unanswered>,
+    unanswered: Lazy<Vec<Unanswered>>,
 }
 
 /// A message of QoS 2 whose PUBREC an earlier connection did not send, and that cannot simply be sent now.
@@ -111,7 +112,7 @@ impl Incoming {
         if let Some(slot) = answers.as_deref_mut().and_then(|answers| answers.owed(receipt)) {
             if let Some(id) = slot.take(code) {
                 slot.wait = self.note_taken(id, refuses, wait, effects);
-                self.unanswered.retain(|unanswered| unanswered.id != id);
+                self.forget_unanswered(id);
             } else {
                 slot.wait = wait;
             }
@@ -150,7 +151,7 @@ impl Incoming {
     /// PUBREL is always answered by PUBCOMP [MQTT-4.3.3-11], with 0x92 where nothing was to release.
     pub(crate) fn handle_pubrel(&mut self, id: PacketId, answers: &mut Answers, effects: &mut Effects) {
         let known = self.ids.remove(id);
-        self.unanswered.retain(|unanswered| unanswered.id != id);
+        self.forget_unanswered(id);
         if let Some(owed) = answers.owed.made() {
             owed.open_qos2.remove(id);
         }
@@ -172,7 +173,15 @@ impl Incoming {
             }
         }
         self.ids.shrink();
-        self.unanswered.shrink_to_fit();
+        if self.unanswered.is_empty() {
+            self.unanswered.take();
+        }
+    }
+
+    fn forget_unanswered(&mut self, id: PacketId) {
+        if let Some(unanswered) = self.unanswered.made() {
+            unanswered.retain(|unanswered| unanswered.id != id);
+        }
     }
 
     /// Forgets an identifier whose message was refused: no store has heard of it.
@@ -184,7 +193,7 @@ impl Incoming {
     pub(crate) fn restored(received: impl IntoIterator<Item = PacketId>) -> Self {
         let mut ids = IdSet::default();
         received.into_iter().for_each(|id| _ = ids.insert(id));
-        Self { ids, unanswered: Vec::new() }
+        Self { ids, unanswered: Lazy::default() }
     }
 
     pub(crate) fn clear(&mut self) {

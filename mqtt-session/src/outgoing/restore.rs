@@ -23,11 +23,14 @@ impl Outgoing {
         effects: &mut Effects,
     ) {
         // all that is in use is known before anything gets an identifier
-        stored.sent.iter().for_each(|(id, _)| self.ids.insert(*id));
-        stored.taken.iter().for_each(|id| self.ids.insert(*id));
+        let exchanges = stored.exchanges();
+        exchanges.sent.iter().for_each(|(id, _)| self.ids.insert(*id));
+        exchanges.taken.iter().for_each(|id| self.ids.insert(*id));
         let waits = |id: &PacketId| Released { id: *id, ticket: None, wait: None };
-        self.flights.released.extend(stored.taken.iter().map(waits));
-        let mut sent = stored.sent.clone();
+        if !exchanges.taken.is_empty() {
+            self.flights.released.extend(exchanges.taken.iter().map(waits));
+        }
+        let mut sent = exchanges.sent.clone();
         for message in messages {
             let (ticket, mut queued) = (message.ticket, Queued::from(message));
             queued.qos = queued.qos.max(QoS::AtLeastOnce);

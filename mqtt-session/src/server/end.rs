@@ -85,7 +85,9 @@ impl ServerSession {
     /// The Will is due, if there is one.
     pub(super) fn release_will(&mut self) {
         self.life.will_at = None;
-        self.life.due.extend(self.life.will.take());
+        if let Some(will) = self.life.will.take() {
+            self.life.due.push(will);
+        }
     }
 
     /// Session State ends. [MQTT-4.1.0-2]

@@ -26,6 +26,7 @@ use crate::event::{Receipt, ServerEvent};
 use crate::exchange::Exchange;
 use crate::incoming::{Answers, Incoming};
 use crate::keep_alive::Silence;
+use crate::lazy::Lazy;
 use crate::outgoing::{Outgoing, Progress};
 use crate::store::{Effects, StoreEffect, StoreSeq};
 use crate::time::{Time, earliest};
@@ -115,7 +116,7 @@ struct Life {
     will: Option<Arc<Will>>,
     will_at: Option<Time>,
     /// Wills to publish, of this session and those before it under the same identifier.
-    due: Vec<Arc<Will>>,
+    due: Lazy<Vec<Arc<Will>>>,
     ends_at: Option<Time>,
     /// The session's end is to be told.
     ended: bool,
@@ -189,8 +190,11 @@ impl ServerSession {
 
     /// The next event of the session's life.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        if !self.life.due.is_empty() {
-            let will = self.life.due.remove(0);
+        if let Some(due) = self.life.due.made() {
+            let will = due.remove(0);
+            if due.is_empty() {
+                self.life.due.take();
+            }
             return Some(ServerEvent::Will(will));
         }
         core::mem::take(&mut self.life.ended).then_some(ServerEvent::Ended)

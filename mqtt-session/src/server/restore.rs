@@ -42,7 +42,7 @@ impl ServerSession {
         let State { outgoing, incoming, effects } = &mut session.state;
         *effects = Effects::known(config.store, stored.expiry > 0);
         outgoing.restore(&stored, messages, effects);
-        *incoming = Incoming::restored(stored.received.iter().copied());
+        *incoming = Incoming::restored(stored.exchanges().received.iter().copied());
         let StoredSession { connected, expiry, will, .. } = stored;
         let delay = will.as_ref().and_then(|will| will.delay).unwrap_or(Seconds(0));
         let left = |seconds: u32| now.after(Duration::from_secs(seconds.into()).saturating_sub(away));

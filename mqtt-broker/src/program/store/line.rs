@@ -79,7 +79,8 @@ fn properties(message: &Message) -> Value {
 
 /// Packet Identifiers that are in use, and the whole Will.
 fn exchanges(state: &StoredSession) -> Value {
-    let sent: Vec<_> = state.sent.iter().map(|(id, Ticket(number))| json!([id.get(), number])).collect();
+    let sent: Vec<_> =
+        state.exchanges().sent.iter().map(|(id, Ticket(number))| json!([id.get(), number])).collect();
     let will = state.will.as_ref().map(|will| {
         json!({
             "topic": will.message.topic.as_str(),
@@ -92,9 +93,9 @@ fn exchanges(state: &StoredSession) -> Value {
         })
     });
     json!({
-        "received": state.received.iter().map(|id| id.get()).collect::<Vec<_>>(),
+        "received": state.exchanges().received.iter().map(|id| id.get()).collect::<Vec<_>>(),
         "sent": sent,
-        "released": state.taken.iter().map(|id| id.get()).collect::<Vec<_>>(),
+        "released": state.exchanges().taken.iter().map(|id| id.get()).collect::<Vec<_>>(),
         "will": will,
     })
 }

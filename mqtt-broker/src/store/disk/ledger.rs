@@ -1,7 +1,6 @@
 //! Who is owed which message, without the messages; and what of it a commit has to write.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use mqtt_codec::{Topic, TopicFilter};
 use mqtt_session::{StoreOp, StoredSession, Ticket};
@@ -22,7 +21,8 @@ pub(super) struct Account {
 /// All sessions, and how many of them need each message still.
 #[derive(Default)]
 pub(super) struct Ledger {
-    pub(super) sessions: HashMap<SessionNumber, Account>,
+    // in boxes, since a map has room for as many again
+    pub(super) sessions: HashMap<SessionNumber, Box<Account>>,
     /// Messages that more than one session needs, and how many; most are one's.
     shared: BTreeMap<Ticket, u32>,
 }
@@ -63,17 +63,16 @@ impl Ledger {
         }
     }
 
-    fn set_client(&mut self, session: SessionNumber, client: Arc<StoredClient>, batch: &mut Batch) {
+    fn set_client(&mut self, session: SessionNumber, client: StoredClient, batch: &mut Batch) {
         batch.last_session = batch.last_session.max(session.0.get());
         batch.lives.insert(session);
-        let account = self.sessions.entry(session).or_insert_with(|| Account {
-            life: Life {
-                client: Arc::clone(&client),
+        let account = self.sessions.entry(session).or_insert_with(|| {
+            let life = Life {
+                client: client.clone(),
                 state: StoredSession::default(),
                 detached: WallTime::default(),
-            },
-            owed: Tickets::default(),
-            high: Ticket::default(),
+            };
+            Box::new(Account { life, owed: Tickets::default(), high: Ticket::default() })
         });
         account.life.client = client;
     }

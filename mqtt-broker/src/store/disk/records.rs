@@ -7,7 +7,7 @@ use mqtt_codec::{
     Decoder, Delivery, Message, Packet, PacketId, PacketRef, Publish, QoS, Seconds, SubscriptionId, Text,
     Version, Will,
 };
-use mqtt_session::{StoredSession, Ticket};
+use mqtt_session::{StoredExchanges, StoredSession, Ticket};
 
 use super::tickets::Tickets;
 use super::value::{Reader, Writer};
@@ -66,7 +66,7 @@ pub(super) fn read_retained(topic: &str, value: &[u8]) -> Option<Kept> {
 
 /// Whose session it is, and how long it lives.
 pub(super) struct Life {
-    pub(super) client: Arc<StoredClient>,
+    pub(super) client: StoredClient,
     pub(super) state: StoredSession,
     pub(super) detached: WallTime,
 }
@@ -87,14 +87,15 @@ pub(super) fn read_life(session: SessionNumber, value: &[u8]) -> Option<Life> {
     let mut reader = Reader::new(&session.0.get().to_be_bytes(), value)?;
     let text = |reader: &mut Reader<'_>| Text::new(reader.text()?).ok();
     let client_id = text(&mut reader)?;
-    let user = reader
-        .option(|reader| Some(StoredUser { name: reader.option(text)?, groups: reader.each(text)? }))?;
+    let user =
+        |reader: &mut Reader<'_>| Some(StoredUser { name: reader.option(text)?, groups: reader.each(text)? });
+    let user = reader.option(user)?.map(Box::new);
     let mut state = StoredSession::default();
     (state.exists, state.connected) = (reader.bool()?, reader.bool()?);
     state.expiry = reader.u32()?;
     let detached = WallTime(reader.u64()?);
     state.will = reader.option(read_will)?.map(Arc::new);
-    Some(Life { client: Arc::new(StoredClient { client_id, user }), state, detached })
+    Some(Life { client: StoredClient { client_id, user }, state, detached })
 }
 
 /// How far a session is: the messages up to `high` that it is still owed, and its identifiers.
@@ -106,9 +107,10 @@ pub(super) fn write_progress(
 ) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.u64(high.0).each(owed.up_to(high), |writer, ticket| _ = writer.u64(ticket.0));
-    writer.each(state.received.iter(), |writer, id| _ = writer.u16(id.get()));
-    writer.each(state.sent.iter(), |writer, (id, ticket)| _ = writer.u16(id.get()).u64(ticket.0));
-    writer.each(state.taken.iter(), |writer, id| _ = writer.u16(id.get()));
+    let StoredExchanges { received, sent, taken } = state.exchanges();
+    writer.each(received.iter(), |writer, id| _ = writer.u16(id.get()));
+    writer.each(sent.iter(), |writer, (id, ticket)| _ = writer.u16(id.get()).u64(ticket.0));
+    writer.each(taken.iter(), |writer, id| _ = writer.u16(id.get()));
     writer.finish(&session.0.get().to_be_bytes())
 }
 
@@ -122,9 +124,10 @@ pub(super) fn read_progress(
     let id = |reader: &mut Reader<'_>| PacketId::new(reader.u16()?);
     let high = Ticket(reader.u64()?);
     let open = reader.each(|reader| reader.u64().map(Ticket))?.into_iter().collect();
-    state.received = reader.each(id)?.into_iter().collect();
-    state.sent = reader.each(|reader| Some((id(reader)?, Ticket(reader.u64()?))))?.into();
-    state.taken = reader.each(id)?.into();
+    let received = reader.each(id)?.into_iter().collect();
+    let sent = reader.each(|reader| Some((id(reader)?, Ticket(reader.u64()?))))?.into();
+    let taken = reader.each(id)?.into();
+    state.set_exchanges(StoredExchanges { received, sent, taken });
     Some((high, open))
 }
 

@@ -62,7 +62,7 @@ pub(super) fn write(
             }
         }
         for session in &batch.progress {
-            if let Some(Account { high, owed, life }) = ledger.sessions.get(session) {
+            if let Some(Account { high, owed, life }) = ledger.sessions.get(session).map(Box::as_ref) {
                 let value = write_progress(*session, *high, owed, &life.state);
                 progress.insert(session.0.get(), value.as_slice())?;
             }
@@ -150,7 +150,7 @@ pub(super) fn load(database: &Database) -> Result<Loaded, EngineError> {
         let (high, owed) = account;
         // in a file that was salvaged these may be all that is left of the numbers that were given
         restored.last_ticket = restored.last_ticket.max(high);
-        ledger.sessions.insert(number, Account { life, owed, high });
+        ledger.sessions.insert(number, Box::new(Account { life, owed, high }));
     }
     damaged += load_messages(&transaction, &mut ledger, &mut restored, &mut trash)?;
     for entry in transaction.open_table(RETAINED)?.iter()? {
@@ -206,7 +206,7 @@ fn load_messages(
         // what was named as owed and is not there is lost
         let is_there = |ticket: Ticket| waiting.binary_search_by_key(&ticket, |each| each.ticket).is_ok();
         account.owed.retain(is_there);
-        let last = account.life.state.sent.iter().map(|(_, ticket)| *ticket).max();
+        let last = account.life.state.exchanges().sent.iter().map(|(_, ticket)| *ticket).max();
         let behind = waiting.partition_point(|each| Some(each.ticket) <= last);
         let in_flight = waiting.drain(..behind).map(|each| read_one(&messages, number, each.ticket));
         let in_flight = in_flight.collect::<Result<Vec<_>, _>>()?;

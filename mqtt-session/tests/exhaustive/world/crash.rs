@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mqtt_codec::{PacketId, PacketRef, QoS, ReasonCode};
-use mqtt_session::{CleanStart, ClientSession, Receipt, ServerSession, StoredSession};
+use mqtt_session::{CleanStart, ClientSession, Receipt, ServerSession, StoredExchanges};
 
 use super::{NOW, Side, World, client_config, server_config};
 use crate::disk::Disk;
@@ -61,14 +61,14 @@ impl World {
 
 /// Exchanges of QoS 2 that are not over, with their messages, and whether PUBREC has come.
 fn exchanges(disk: &Disk) -> Vec<(PacketId, usize, bool)> {
-    let sent = disk.session.sent.iter().map(|(id, _)| (*id, false));
-    let taken = disk.session.taken.iter().map(|id| (*id, true));
+    let sent = disk.session.exchanges().sent.iter().map(|(id, _)| (*id, false));
+    let taken = disk.session.exchanges().taken.iter().map(|id| (*id, true));
     sent.chain(taken).map(|(id, taken)| (id, disk.numbers[&id], taken)).collect()
 }
 
 /// A side writes `packet`: what it says is on its disk.
 pub(super) fn check_stored(disk: &Disk, packet: &PacketRef<'_>) -> Result<(), String> {
-    let StoredSession { received, sent, taken, .. } = &disk.session;
+    let StoredExchanges { received, sent, taken } = disk.session.exchanges();
     let is_stored = match packet {
         PacketRef::PubRec(ack) => received.contains(&ack.id),
         PacketRef::PubComp(ack) => !received.contains(&ack.id),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mqtt_codec::PacketId;
-use mqtt_session::{StoreEffect, StoreOp, StoreSeq, StoredMessage, StoredSession, Ticket};
+use mqtt_session::{StoreEffect, StoreOp, StoreSeq, StoredExchanges, StoredMessage, StoredSession, Ticket};
 
 /// Something that is to be stored.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl Disk {
 
     /// Nothing is kept for anybody.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let StoredSession { received, sent, taken, .. } = &self.session;
+        let StoredExchanges { received, sent, taken } = self.session.exchanges();
         received.is_empty() && sent.is_empty() && taken.is_empty() && self.messages.is_empty()
     }
 }
