@@ -60,8 +60,6 @@ impl ServerSession {
         self.life = Life {
             exists: true,
             expiry,
-            expiry_maximum: config.session_expiry_maximum,
-            expiry_asked: asked_expiry(connect, config),
             // [MQTT-3.1.3-9] back in time: a Will that waits for its delay is not sent
             will: connect.will.map(|will| Arc::new(will.to_will())),
             due: core::mem::take(&mut self.life.due),
@@ -105,6 +103,7 @@ impl ServerSession {
     ) -> Link {
         let version = connect.version;
         let (keep_alive, told) = granted_keep_alive(connect, config);
+        let expiry_asked = asked_expiry(connect, config);
         let mut connack = ConnAck::new(session_present, ReasonCode::Success);
         if version.is_v5() {
             announce(&mut connack, assigned, config);
@@ -113,8 +112,7 @@ impl ServerSession {
                 connect.properties.authentication_method().and_then(|method| Text::new(method).ok());
             connack.properties.server_keep_alive = told.then_some(keep_alive);
             let granted = Seconds(self.life.expiry);
-            connack.properties.session_expiry =
-                (granted != Seconds(self.life.expiry_asked)).then_some(granted);
+            connack.properties.session_expiry = (granted != Seconds(expiry_asked)).then_some(granted);
         }
         let properties = &connect.properties;
         let peer_maximum = properties.receive_maximum().map_or(DEFAULT_RECEIVE_MAXIMUM, NonZeroU16::get);
@@ -138,6 +136,8 @@ impl ServerSession {
             answers_maximum: u32::try_from(config.replies)
                 .unwrap_or(u32::MAX)
                 .saturating_add(config.receive_maximum.get().into()),
+            expiry_asked,
+            expiry_maximum: config.session_expiry_maximum,
             closing: connack.is_none().then_some(CloseReason::Local(ReasonCode::PacketTooLarge)),
             welcome: connack.map(|connack| Box::new(Welcome { connack, wait: None })),
             pings: 0,

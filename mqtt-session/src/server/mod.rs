@@ -70,6 +70,9 @@ struct Link {
     replies: u32,
     /// Answers that may wait for anything: the client to read, the application, the store.
     answers_maximum: u32,
+    /// Session Expiry Interval of CONNECT in seconds, and the longest that DISCONNECT can set.
+    expiry_asked: u32,
+    expiry_maximum: u32,
     /// Until it is written.
     welcome: Option<Box<Welcome>>,
     pings: u32,
@@ -107,11 +110,8 @@ impl Link {
 struct Life {
     /// Whether there is Session State that a client may resume.
     exists: bool,
-    /// Session Expiry Interval in seconds, and the longest that a DISCONNECT can set.
+    /// Session Expiry Interval in seconds.
     expiry: u32,
-    expiry_maximum: u32,
-    /// Session Expiry Interval of CONNECT.
-    expiry_asked: u32,
     /// The Will of this connection, or of the last one while its delay runs.
     will: Option<Arc<Will>>,
     will_at: Option<Time>,

@@ -58,12 +58,14 @@ impl ServerSession {
         &mut self,
         disconnect: &DisconnectRef<'p>,
     ) -> Result<Option<Received<'p>>, Violation> {
-        if let Some(expiry) = disconnect.session_expiry {
+        if let Some(expiry) = disconnect.session_expiry
+            && let Some(link) = &self.link
+        {
             // a session that was to end with its connection cannot be prolonged at its end
-            if self.life.expiry_asked == 0 && expiry.0 > 0 {
+            if link.expiry_asked == 0 && expiry.0 > 0 {
                 return Err(Violation::SessionExpiryRaised);
             }
-            self.life.expiry = expiry.0.min(self.life.expiry_maximum);
+            self.life.expiry = expiry.0.min(link.expiry_maximum);
         }
         // [MQTT-3.14.4-3] only a normal disconnection takes the Will back
         if disconnect.reason == ReasonCode::Success {
