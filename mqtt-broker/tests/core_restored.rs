@@ -185,6 +185,46 @@ fn time_passes_while_the_broker_is_down() {
 }
 
 #[test]
+fn what_a_listener_without_durability_takes_reaches_everybody_and_is_gone_with_the_process() {
+    for shards in [1, 3] {
+        let mut lives = Lives::new(shards);
+        let (reader, _) = lives.come(Version::V5, "reader");
+        lives.sim.send(reader, &[subscribe(&["t/+", "$share/g/s"], QoS::ExactlyOnce)]);
+        lives.sim.cut(reader);
+        let writer = lives.sim.connect(connect(Version::V5, "writer"));
+        lives.sim.send(writer, &[retain("kept", "old", None), publish("t/1", "stored", QoS::AtLeastOnce, 1)]);
+        lives.sim.stores = false;
+        let (fleeting, _) = lives.come(Version::V5, "fleeting");
+        let messages = |text| {
+            [
+                publish("t/1", text, QoS::AtLeastOnce, 1),
+                publish("t/2", text, QoS::ExactlyOnce, 2),
+                publish("s", text, QoS::AtLeastOnce, 3),
+            ]
+        };
+        lives.sim.send(fleeting, &[retain("kept", "new", None)]);
+        lives.sim.send(fleeting, &messages("once"));
+        let answered = answers(&lives.sim.receive(fleeting));
+        lives.sim.send(fleeting, &answered);
+        let (reader, _) = lives.come(Version::V5, "reader");
+        assert_eq!(lives.sim.take_all(reader), ["stored", "once", "once", "once"]);
+        lives.sim.cut(reader);
+        lives.sim.send(fleeting, &messages("twice"));
+        lives.sim.send(writer, &[publish("t/1", "stored again", QoS::AtLeastOnce, 2)]);
+        lives.crash(SECOND);
+        let (reader, present) = lives.come(Version::V5, "reader");
+        assert!(present);
+        assert_eq!(lives.sim.take_all(reader), ["stored again"]);
+        lives.sim.send(reader, &[subscribe(&["kept"], QoS::AtMostOnce)]);
+        assert_eq!(
+            lives.sim.take_all(reader),
+            [""; 0],
+            "an old value does not come back in place of a newer one"
+        );
+    }
+}
+
+#[test]
 fn a_will_of_a_client_whose_broker_died_is_published_when_it_is_due() {
     let mut lives = Lives::new(3);
     let (watcher, _) = lives.come(Version::V5, "watcher");

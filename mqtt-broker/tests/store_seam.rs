@@ -111,6 +111,7 @@ impl Bench {
             decoder,
             unread,
             admission: Admission::default(),
+            stores: true,
         };
         self.core.connect(self.now, new)
     }

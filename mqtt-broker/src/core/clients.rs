@@ -65,6 +65,8 @@ pub(super) struct Link {
     pub(super) stalled: Option<Time>,
     /// When the client's evidence of who it is ceases to hold.
     pub(super) expires: Option<Time>,
+    /// Whether the store keeps what the client publishes.
+    pub(super) stores: bool,
 }
 
 impl Link {

@@ -26,6 +26,8 @@ pub struct NewConnection {
     pub unread: Vec<u8>,
     /// Who the client is.
     pub admission: Admission,
+    /// Whether the store keeps what the client publishes.
+    pub stores: bool,
 }
 
 impl ShardCore {
@@ -35,7 +37,7 @@ impl ShardCore {
     /// What to tell a client that would need a new session where there are `limits.sessions`, or whose identifier is longer than
     /// `limits.client_id_length` or that of the session of another user; or that would need the store while that takes no more.
     pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
-        let NewConnection { connection, connect, assigned, mut decoder, unread, admission } = new;
+        let NewConnection { connection, connect, assigned, mut decoder, unread, admission, stores } = new;
         if connect.client_id.len() > self.config.limits.client_id_length {
             return Err(Refusal::new(connect.version, ReasonCode::ClientIdentifierNotValid));
         }
@@ -71,6 +73,7 @@ impl ShardCore {
             starved: false,
             stalled: None,
             expires: admission.expires,
+            stores,
         };
         let Some(client) = self.clients.get(slot) else { return Ok(slot) };
         let assigned: Option<Text> = assigned.then(|| connect.client_id.clone());

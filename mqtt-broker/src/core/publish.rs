@@ -49,7 +49,9 @@ impl ShardCore {
                 let expires = publish.expiry.map(|seconds| now.after_secs(seconds.0));
                 let mut scratch = std::mem::take(&mut self.work.scratch);
                 let mut outbound = Outbound::new(publish, expires, &mut scratch);
-                let published = self.publish(now, Some(key), &mut outbound);
+                let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
+                let stores = link.is_none_or(|link| link.stores);
+                let published = self.publish(now, Some(key), &mut outbound, stores);
                 self.work.scratch = scratch;
                 if receipt.is_some() && published.stored {
                     wait = self.wait_for_store(now, slot);
@@ -103,20 +105,28 @@ impl ShardCore {
     }
 
     /// Sets the retained message first, then routes: who subscribes in between gets the message either way.
-    fn publish(&mut self, now: Time, from: Option<SessionKey>, message: &mut Outbound<'_>) -> Published {
+    ///
+    /// A message that the store is not to keep has no number, and so nobody is owed it.
+    fn publish(
+        &mut self,
+        now: Time,
+        from: Option<SessionKey>,
+        message: &mut Outbound<'_>,
+        stores: bool,
+    ) -> Published {
         if message.retain {
-            self.retain(now, message);
+            self.retain(now, message, stores);
         }
-        if let Some(durable) = self.hub.durable().filter(|_| message.qos != QoS::AtMostOnce) {
+        if let Some(durable) = self.hub.durable().filter(|_| stores && message.qos != QoS::AtMostOnce) {
             message.ticket = durable.next_ticket();
         }
         let matched = self.route(now, from, message);
-        let stored = self.store_message(now, message) || message.retain;
+        let stored = self.store_message(now, message) || (stores && message.retain);
         Published { matched, stored }
     }
 
     /// [MQTT-3.3.1-5], or with an empty payload [MQTT-3.3.1-6].
-    fn retain(&self, now: Time, message: &mut Outbound<'_>) {
+    fn retain(&self, now: Time, message: &mut Outbound<'_>, stores: bool) {
         let topic = message.message().topic.as_str();
         if message.message().payload.is_empty() {
             let mut retained = self.hub.change_retained();
@@ -138,8 +148,11 @@ impl ShardCore {
         };
         if fits {
             self.hub.note_expiry(kept.expires);
-            if !is_sys(topic) {
+            if stores && !is_sys(topic) {
                 self.hub.store_retained(self.shard, now, &kept.message.topic, Some(&kept));
+            } else if !stores && retained.get(topic).is_some() {
+                // what is stored is no longer true
+                self.hub.store_retained(self.shard, now, &kept.message.topic, None);
             }
             retained.set(topic, kept);
         } else {
@@ -173,7 +186,7 @@ impl ShardCore {
         let expires = expiry.map(|seconds| now.after_secs(seconds.0));
         let mut scratch = std::mem::take(&mut self.work.scratch);
         let mut outbound = Outbound::kept(message, qos, retain, expires, &mut scratch);
-        self.publish(now, from, &mut outbound);
+        self.publish(now, from, &mut outbound, true);
         self.work.scratch = scratch;
         self.relieve();
     }

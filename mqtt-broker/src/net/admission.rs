@@ -27,6 +27,8 @@ pub(super) struct Knock {
     pub(super) decoder: Decoder,
     /// Bytes behind CONNECT.
     pub(super) unread: Vec<u8>,
+    /// Whether the store keeps what the client publishes.
+    pub(super) stores: bool,
 }
 
 /// A CONNECT that is being judged.

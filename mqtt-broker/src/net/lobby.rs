@@ -65,8 +65,9 @@ impl ShardLoop {
         if assigned {
             connect.client_id = self.assign_id();
         }
-        let knock = Knock { connect, assigned, decoder, unread };
         let stranger = self.connections.get(id).and_then(|known| known.stranger());
+        let stores = stranger.as_ref().is_none_or(|stranger| stranger.served.listener().stores);
+        let knock = Knock { connect, assigned, decoder, unread, stores };
         match stranger.and_then(|stranger| stranger.served.chain()) {
             Some(chain) => self.hand_in(now, id, chain, knock),
             // [MQTT-4.12.0-1]
@@ -114,8 +115,12 @@ impl ShardLoop {
         if self.core.is_stopped() {
             return self.shared.hub.give_connection();
         }
-        let Arrival { stream, knock: Knock { connect, assigned, decoder, unread }, admission, attempt } =
-            arrival;
+        let Arrival {
+            stream,
+            knock: Knock { connect, assigned, decoder, unread, stores },
+            admission,
+            attempt,
+        } = arrival;
         let (id, token) = self.connections.insert(stream, Place::Arriving);
         let registered = self
             .connections
@@ -129,7 +134,10 @@ impl ShardLoop {
         if let Some(attempt) = attempt {
             self.reauthentications.insert(id, attempt);
         }
-        self.attach(now, NewConnection { connection: id, connect, assigned, decoder, unread, admission });
+        self.attach(
+            now,
+            NewConnection { connection: id, connect, assigned, decoder, unread, admission, stores },
+        );
         if let Some(connection) = self.connections.get(id)
             && connection.stream.has_ended()
         {

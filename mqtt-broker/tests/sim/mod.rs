@@ -30,6 +30,8 @@ pub(crate) struct Sim {
     woken: Vec<Arc<AtomicBool>>,
     peers: HashMap<ConnectionId, Peer>,
     connections: u64,
+    /// Whether the store keeps what those publish that connect from now on.
+    pub(crate) stores: bool,
     /// Where large payloads were found when they were written.
     pub(crate) large: Vec<*const u8>,
 }
@@ -134,7 +136,7 @@ impl Sim {
         }
         let cores = (0..shards).map(|shard| ShardCore::new(shard, Arc::clone(&hub))).collect();
         let (now, peers) = (Time::from_secs(1), HashMap::new());
-        Self { hub, now, cores, woken, peers, connections: 0, large: Vec::new() }
+        Self { hub, now, cores, woken, peers, connections: 0, stores: true, large: Vec::new() }
     }
 
     /// Connects and runs until CONNACK is there.
@@ -169,6 +171,7 @@ impl Sim {
             decoder,
             unread,
             admission: Admission::default(),
+            stores: self.stores,
         };
         let slot = self.cores[shard].connect(self.now, new)?;
         let mut decoder = Decoder::client(version, u32::MAX);

@@ -29,8 +29,15 @@ impl World {
                     let name = mqtt_codec::Text::new(&link.id.0.to_string()).ok();
                     let user = Some(Arc::new(User { name, ..User::default() }));
                     let (connection, admission) = (link.id, Admission { user, ..Admission::default() });
-                    let new =
-                        NewConnection { connection, connect, assigned: false, decoder, unread, admission };
+                    let new = NewConnection {
+                        connection,
+                        connect,
+                        assigned: false,
+                        decoder,
+                        unread,
+                        admission,
+                        stores: true,
+                    };
                     link.server = ServerEnd::Arriving(Box::new(new));
                 }
                 Verdict::Refuse(refusal) => self.fail(format!("connection {id} is refused: {refusal:?}")),

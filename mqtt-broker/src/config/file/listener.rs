@@ -32,6 +32,8 @@ struct Table {
     connections: Option<usize>,
     #[serde(default, with = "StageTable")]
     lobby: StageLimits,
+    #[serde(default = "stored", rename = "durability", deserialize_with = "stores")]
+    stores: bool,
     #[serde(default, deserialize_with = "permissions")]
     permissions: Option<u32>,
 }
@@ -47,6 +49,7 @@ fn listener<E: de::Error>(table: Table) -> Result<Listener, E> {
     }
     Ok(Listener {
         address,
+        stores: table.stores,
         certificate: table.certificate,
         key: table.key,
         client_ca: table.client_ca,
@@ -66,6 +69,20 @@ fn listener<E: de::Error>(table: Table) -> Result<Listener, E> {
 
 fn address<'de, D: Deserializer<'de>>(input: D) -> Result<Listener, D::Error> {
     String::deserialize(input)?.parse().map_err(de::Error::custom)
+}
+
+const fn stored() -> bool {
+    true
+}
+
+/// All listeners share the durability of the store, but for one that has none.
+fn stores<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    match String::deserialize(input)?.as_str() {
+        "none" => Ok(false),
+        _ => Err(de::Error::custom(
+            "durability of a listener is \"none\" or left out: otherwise [store] says it",
+        )),
+    }
 }
 
 fn client_certificate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<ClientCertificate>, D::Error> {

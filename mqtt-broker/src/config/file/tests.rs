@@ -183,6 +183,7 @@ fn a_listener_table_says_what_holds_there() {
         connect_packet_size = '16KiB'
         [[listener]]
         address = 'unix:///run/s'
+        durability = 'none'
         permissions = 0o600
         [[listener]]
         address = 'unix:///run/t'
@@ -220,6 +221,7 @@ fn a_listener_table_says_what_holds_there() {
     };
     assert_eq!(ws.lobby, stages);
     assert_eq!((unix.permissions, text.permissions), (Some(0o600), Some(0o660)));
+    assert_eq!((unix.stores, text.stores), (false, true));
 }
 
 #[test]
@@ -320,6 +322,10 @@ fn mistakes_are_told_with_their_line() {
         ("[session]\nsession_expiry_v3 = '50000d'", "line 2: the longest session expiry is"),
         ("[session]\nsession_expiry_v3 = '1500ms'", "line 2: \"1500ms\" is not a whole number of seconds"),
         ("[session.queue]\noverflow = 'block'", "line 2: unknown variant `block`, expected"),
+        (
+            "[[listener]]\naddress = 'tcp://[::1]'\ndurability = 'os'",
+            "line 3: durability of a listener is \"none\"",
+        ),
     ] {
         let error = error(text);
         assert!(error.starts_with(start), "{text}\n{error}");

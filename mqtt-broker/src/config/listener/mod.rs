@@ -46,6 +46,10 @@ pub struct Listener {
     pub connections: Option<usize>,
     /// What its strangers may take, where that is other than in [`LobbyLimits`](super::LobbyLimits).
     pub lobby: StageLimits,
+    /// Whether the store keeps what its clients publish. Default true. Without it, messages that are published here and have not
+    /// reached everybody are gone with the process, and a retained one takes what was stored of its topic with it; sessions, and
+    /// what others publish to them, are stored all the same. In a file: `durability = "none"`.
+    pub stores: bool,
     /// Who on the machine may connect to a unix socket, as mode bits of its file. Default 0o660: owner and group.
     pub permissions: Option<u32>,
 }
@@ -88,6 +92,7 @@ impl Listener {
             allow_anonymous: None,
             connections: None,
             lobby: StageLimits::default(),
+            stores: true,
             permissions: None,
         }
     }
