@@ -1,9 +1,13 @@
 //! Runs each example against an embedded broker and looks at what it prints.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use mqtt_broker::auth::password::Users;
+use mqtt_broker::config::{ClientCertificate, Config};
 use mqtt_broker::{Broker, BrokerHandle};
 
 /// The longest that an example may be.
@@ -52,6 +56,82 @@ async fn publish_reaches_subscribe() {
     }
     assert_eq!(lines.next(), None);
     assert!(subscriber.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn wildcards_shows_what_each_filter_takes() {
+    let (_broker, address) = broker().await;
+    let all = "house, house/kitchen/temperature, house/kitchen/door";
+    let expected = [
+        "house/+/temperature: house/kitchen/temperature".to_owned(),
+        format!("house/#: {all}"),
+        "+/+/temperature: house/kitchen/temperature, barn/1/temperature".to_owned(),
+        format!("#: {all}, barn/1/temperature"),
+    ];
+    assert_eq!(run("wildcards", &[&address]), expected);
+}
+
+#[tokio::test]
+async fn qos_prints_the_packets_that_the_guide_has() {
+    let (_broker, address) = broker().await;
+    let packets = run("qos", &[address.trim_start_matches("mqtt://")]);
+    let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, listing) = guide.split_once("```text\n").unwrap();
+    let (listing, _) = listing.split_once("\n```").unwrap();
+    assert_eq!(packets.join("\n"), listing);
+}
+
+#[tokio::test]
+async fn sys_prints_what_the_broker_says_of_itself() {
+    let (_broker, address) = broker().await;
+    let lines = run("sys", &[&address]);
+    let version = lines.iter().find(|line| line.starts_with("$SYS/broker/version = "));
+    assert!(version.is_some_and(|line| line.contains("mqtt-broker")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn payload_encryption_opens_each_message_once() {
+    let (_broker, address) = broker().await;
+    let lines = run("payload_encryption", &[&address]);
+    let expected = [
+        "62 bytes that the broker saw, with the key 2026-11: open",
+        "once more: opened before",
+        "93 bytes that the broker saw, with the key reader: open",
+        "once more: opened before",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
+async fn security_tells_who_is_let_in() {
+    let files = support::Files::make("security");
+    let users = Path::new(env!("CARGO_TARGET_TMPDIR")).join("security-users");
+    fs::write(&users, Users::with_password("", "ann", b"open sesame", [7; 16]).unwrap()).unwrap();
+    let mut listener = files.listener("tls://127.0.0.1:0");
+    listener.client_ca = Some(files.ca.clone());
+    listener.client_certificate = Some(ClientCertificate::Optional);
+    let mut config = Config { listeners: vec![listener], ..Config::default() };
+    config.auth.password_file = Some(users);
+    let broker = Broker::builder().config(config).start().await.unwrap();
+    let (address, ca) = (support::address(&broker), files.ca.to_str().unwrap());
+    let connected = ["connected as ann, and published"];
+    assert_eq!(run("security", &[&address, ca, "ann", "open sesame"]), connected);
+    let [certificate, key] = [&files.client[0], &files.client[1]].map(|path| path.to_str().unwrap());
+    assert_eq!(run("security", &[&address, ca, "ann", "open sesame", certificate, key]), connected);
+    let wrong = run("security", &[&address, ca, "ann", "open"]);
+    assert!(
+        wrong[0].starts_with("not connected:") && wrong[0].contains("Bad User Name or Password"),
+        "{wrong:?}"
+    );
+    let strange = run("security", &[&address, files.strange_ca.to_str().unwrap(), "ann", "open sesame"]);
+    assert!(strange[0].starts_with("not connected:") && strange[0].contains("CA"), "{strange:?}");
+}
+
+#[tokio::test]
+async fn websocket_goes_through_the_ports_of_the_web() {
+    let broker = support::broker("ws://127.0.0.1:0".parse().unwrap()).await;
+    let address = format!("ws://{}/mqtt", broker.addresses()[0]);
+    assert_eq!(run("websocket", &[&address]), ["page/title: from a program"]);
 }
 
 #[tokio::test]
@@ -163,5 +243,5 @@ fn every_example_is_short_and_has_a_test() {
         assert!(tests.contains(&format!("\"{name}\"")), "{name} is not run");
         count += 1;
     }
-    assert_eq!(count, 9);
+    assert_eq!(count, 15);
 }

@@ -109,6 +109,7 @@
 //! | `websocket` | yes | `ws://`, and with `tls` `wss://` |
 //! | `proxy` | | `ConnectOptions::proxy`: SOCKS5 and HTTP CONNECT |
 //! | `scram` | | `Scram`: SCRAM-SHA-256 |
+//! | `payload-encryption` | | `envelope`: payloads that the server cannot read |
 //!
 //! With `tls` alone, or before either of the two, the provider of cryptography that the application has installed in
 //! rustls as the default of the process is taken. An address whose feature is missing is refused with its name.
@@ -165,6 +166,8 @@ mod connection;
 mod core;
 mod credentials;
 mod disconnect;
+#[cfg(feature = "payload-encryption")]
+pub mod envelope;
 mod error;
 mod message;
 mod options;

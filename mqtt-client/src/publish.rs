@@ -12,6 +12,8 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::client::Client;
 use crate::command::PublishCommand;
+#[cfg(feature = "payload-encryption")]
+use crate::envelope::Sealer;
 use crate::error::PublishError;
 use crate::options::seconds;
 use crate::progress::{Progress, Stage, progress};
@@ -29,12 +31,23 @@ pub struct Publish<'c> {
     retain: bool,
     expiry: Option<Seconds>,
     timeout: Option<Duration>,
+    #[cfg(feature = "payload-encryption")]
+    sealer: Option<&'c Sealer>,
 }
 
 impl<'c> Publish<'c> {
     pub(crate) fn new(client: &'c Client, topic: Result<Topic, PublishError>, payload: Bytes) -> Self {
         let message = topic.map(|topic| Message::new(topic, payload));
-        Self { client, message, qos: QoS::AtMostOnce, retain: false, expiry: None, timeout: None }
+        Self {
+            client,
+            message,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            expiry: None,
+            timeout: None,
+            #[cfg(feature = "payload-encryption")]
+            sealer: None,
+        }
     }
 
     /// The quality of service. Default 0.
@@ -102,6 +115,14 @@ impl<'c> Publish<'c> {
         self
     }
 
+    /// Seals the payload when the message is sent, for those who have the key. Topic and properties stay readable; an
+    /// empty payload is sealed as well, so it removes no retained message.
+    #[cfg(feature = "payload-encryption")]
+    pub const fn sealed(mut self, sealer: &'c Sealer) -> Self {
+        self.sealer = Some(sealer);
+        self
+    }
+
     /// Waits until the client has taken the message, be there a connection or not, and returns a handle to follow it.
     ///
     /// Cancel safety: if cancelled, the message is not sent.
@@ -141,7 +162,18 @@ impl<'c> Publish<'c> {
     }
 
     fn into_command(self) -> Result<(PublishCommand, Delivery), PublishError> {
-        let message = Arc::new(self.message?);
+        #[cfg_attr(
+            not(feature = "payload-encryption"),
+            expect(unused_mut, reason = "nothing changes it then")
+        )]
+        let mut message = self.message?;
+        #[cfg(feature = "payload-encryption")]
+        if let Some(sealer) = self.sealer {
+            let properties = message.properties.as_deref();
+            let content_type = properties.and_then(|properties| properties.content_type.as_deref());
+            message.payload = sealer.seal(message.topic.as_str(), content_type, &message.payload)?;
+        }
+        let message = Arc::new(message);
         let (reporter, progress) = progress();
         let command =
             PublishCommand { message, qos: self.qos, retain: self.retain, expiry: self.expiry, reporter };

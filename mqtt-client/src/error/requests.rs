@@ -59,6 +59,10 @@ pub enum PublishError {
     /// The server refused the message.
     #[error("the server refused the message: {0}")]
     Refused(ReasonCode),
+    /// The payload could not be sealed.
+    #[cfg(feature = "payload-encryption")]
+    #[error(transparent)]
+    Seal(#[from] crate::envelope::SealError),
     /// The session cannot send it. A full queue is always [`PublishError::QueueFull`].
     #[error(transparent)]
     Session(mqtt_session::PublishError),
