@@ -21,7 +21,7 @@ pub enum ConfigError {
     #[error(
         "{address} can be reached from other machines and nothing asks clients who they are: name \
          users in a file (--password-file), or ask for certificates (client_ca), or let everybody in \
-         (--allow-anonymous), or listen on {}",
+         (--allow-anonymous, or in a container MQTT_BROKER__AUTH__ALLOW_ANONYMOUS=true), or listen on {}",
         Listener::loopback()
     )]
     Open {

@@ -32,7 +32,7 @@ pub use auth::AuthSettings;
 pub use error::ConfigError;
 pub use evidence::{CertificateName, CertificateSettings, HttpSettings, JwtSettings, ScramSettings};
 #[cfg(feature = "net")]
-pub use file::{FileError, SyntaxError};
+pub use file::{FileError, SyntaxError, VARIABLE_PREFIX, VariableError};
 pub use guesses::GuessLimits;
 pub use limits::Limits;
 pub use listener::{Address, ClientCertificate, ListenError, Listener, Misfit};

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use super::handle::BrokerHandle;
 use super::kept;
 #[cfg(feature = "tls")]
 use super::listen::TlsError;
-use super::listen::{Entrance, Opened, Served};
+use super::listen::{Entrance, Inherited, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
 use crate::auth::{AuthError, Authenticator};
 use crate::config::{AclError, Address, Config, ConfigError, Listener, Place};
@@ -31,6 +31,7 @@ pub struct Broker;
 pub struct BrokerBuilder {
     config: Config,
     authenticators: Authenticators,
+    inherited: Vec<Arc<TcpListener>>,
 }
 
 /// Why a broker could not start. Nothing of it is left running.
@@ -54,6 +55,15 @@ pub enum StartError {
     /// The configuration contradicts the standard or itself, or is open to other machines unasked.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A socket that was handed over listens at an address that no listener has.
+    #[error(
+        "a socket was handed over that listens on {address}, and no listener of the configuration has this address: add \
+         one, or take it out of the service manager's socket unit"
+    )]
+    Inherited {
+        /// The address.
+        address: SocketAddr,
+    },
     /// A thread or its event queue could not be made.
     #[error("cannot start a shard: {0}")]
     Shard(io::Error),
@@ -85,7 +95,7 @@ impl StartError {
             }
             #[cfg(feature = "disk")]
             Self::Store(_) => None,
-            Self::Bind { .. } | Self::Shard(_) => None,
+            Self::Bind { .. } | Self::Inherited { .. } | Self::Shard(_) => None,
         }
     }
 }
@@ -186,6 +196,13 @@ impl BrokerBuilder {
         self
     }
 
+    /// Takes a socket that listens already, as a service manager hands it over, for the listener of its address, in place of opening one.
+    #[must_use]
+    pub fn inherit(mut self, socket: TcpListener) -> Self {
+        self.inherited.push(Arc::new(socket));
+        self
+    }
+
     /// Looks at all that [`BrokerBuilder::start`] looks at before it opens a socket: the configuration, and the files that
     /// it names.
     ///
@@ -210,8 +227,10 @@ impl BrokerBuilder {
         self.authenticators.check(&self.config)?;
         let rules = self.config.rules(CONFIGURATION)?;
         let judges = self.authenticators.judges(&self.config, &[])?;
-        let opened =
-            self.config.listeners.iter().map(|listener| Opened::open(listener, &self.config, &judges));
+        let inherited = Inherited::of(&self.inherited)?;
+        inherited.check(&self.config.listeners)?;
+        let opened = self.config.listeners.iter();
+        let opened = opened.map(|listener| Opened::open(listener, &self.config, &judges, &inherited));
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
         opened.iter().for_each(Opened::warn_of_plaintext);
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use mqtt_broker::StartError;
-use mqtt_broker::config::{AclError, Address, ConfigError, FileError, Listener};
+use mqtt_broker::config::{AclError, Address, ConfigError, FileError, Listener, VariableError};
 #[cfg(feature = "disk")]
 use mqtt_broker::store::OpenError;
 use thiserror::Error;
@@ -38,8 +38,11 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Passwd(#[from] PasswdError),
     #[error("cannot write to standard output: {0}")]
-    #[cfg(feature = "disk")]
     Output(#[from] io::Error),
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    #[error("cannot write {}: {error}", path.display())]
+    Write { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Start(StartError),
     #[cfg(feature = "disk")]
@@ -85,16 +88,20 @@ impl Failure {
 
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Acl(_) | Self::CertificateUnused | Self::Config(_) | Self::File(_) | Self::Topic { .. } => {
-                ExitCode::from(2)
-            }
+            Self::Acl(_)
+            | Self::CertificateUnused
+            | Self::Config(_)
+            | Self::File(_)
+            | Self::Topic { .. }
+            | Self::Variable(_) => ExitCode::from(2),
             Self::At { failure, .. } => failure.exit_code(),
             Self::Start(StartError::Auth(_)) => ExitCode::from(2),
             #[cfg(feature = "tls")]
             Self::Start(StartError::Tls { .. }) => ExitCode::from(2),
             Self::Passwd(error) => error.exit_code(),
             #[cfg(feature = "disk")]
-            Self::Output(_) | Self::Store(_) => ExitCode::FAILURE,
+            Self::Store(_) => ExitCode::FAILURE,
+            Self::Output(_) | Self::Write { .. } => ExitCode::FAILURE,
             Self::Bind { .. } | Self::Ended(_) | Self::Start(_) | Self::System(_) => ExitCode::FAILURE,
         }
     }

@@ -2,9 +2,14 @@
 
 mod acl;
 mod failure;
+mod health;
+#[cfg(feature = "tls")]
+mod init;
 mod options;
+mod papers;
 mod passwd;
 mod serve;
+mod service;
 mod signals;
 #[cfg(feature = "disk")]
 mod store;
@@ -20,7 +25,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::failure::Failure;
-use self::options::{Command, Options, Settings};
+use self::options::{Command, LogFormat, Options, Settings};
 
 pub(crate) fn run() -> ExitCode {
     let options = match Options::read() {
@@ -38,11 +43,22 @@ fn start(options: Options) -> Result<ExitCode, Failure> {
         say(&include_str!("../../mqtt-broker.toml").trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    log(options.filter());
+    log(options.filter(), options.log_format());
     if let Some(command) = options.command {
         return match command {
             Command::Acl(command) => command.run(),
             Command::Check(settings) => check(*settings),
+            Command::Completions(completions) => {
+                completions.run();
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Health(health) => Ok(health.run()),
+            #[cfg(feature = "tls")]
+            Command::Init(init) => {
+                say(&init.run()?);
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Manual(manual) => manual.run().map(|()| ExitCode::SUCCESS),
             #[cfg(feature = "disk")]
             Command::Store(command) => command.run(),
             Command::Passwd(passwd) => {
@@ -74,8 +90,19 @@ fn say(line: &dyn std::fmt::Display) {
     let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }
 
-fn log(filter: Targets) {
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    tracing_subscriber::registry().with(filter).with(lines).init();
+/// Lines for people where they are read by people, else an object of JSON for each.
+fn log(filter: Targets, format: LogFormat) {
+    let is_terminal = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = tracing_subscriber::registry().with(filter);
+    let is_json = match format {
+        LogFormat::Auto => !is_terminal,
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    if is_json {
+        log.with(lines.json().flatten_event(true)).init();
+    } else {
+        log.with(lines.with_ansi(is_terminal)).init();
+    }
 }

@@ -1,13 +1,18 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::{env, fs};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use mqtt_broker::config::{Config, Listener, StoreSettings, quantity};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::acl::AclCommand;
 use super::failure::Failure;
+use super::health::Health;
+#[cfg(feature = "tls")]
+use super::init::Init;
+use super::papers::{Completions, Manual};
 use super::passwd::Passwd;
 #[cfg(feature = "disk")]
 use super::store::StoreCommand;
@@ -47,6 +52,24 @@ pub(crate) enum Command {
     /// Reads the configuration and every file that it names, and opens no socket. A mistake is told with its line and
     /// ends with exit code 2.
     Check(Box<Settings>),
+
+    /// Print what a shell needs to complete names of commands and options.
+    ///
+    /// For bash: mqtt-broker completions bash > /etc/bash_completion.d/mqtt-broker
+    Completions(Completions),
+
+    /// Ask a broker for an answer: exit code 0 if it gives one, 1 if not.
+    Health(Box<Health>),
+
+    /// Make a directory with a commented configuration, a user, and certificates for trying TLS.
+    ///
+    /// It prints the password of the user, and three commands to try. Nothing that is there is written over.
+    #[cfg(feature = "tls")]
+    Init(Init),
+
+    /// Write manual pages, one for each command.
+    #[command(name = "man")]
+    Manual(Manual),
 
     /// Add a user to a password file, or give one another password; asks for it twice.
     ///
@@ -124,9 +147,24 @@ struct LogOptions {
     #[arg(long, value_name = "FILTER", conflicts_with = "verbose")]
     log: Option<Targets>,
 
+    /// How a line of the log looks: "auto" is text on a terminal and JSON elsewhere.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Auto)]
+    log_format: LogFormat,
+
     /// Log more: -v refused connections, -vv every client, -vvv everything.
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
+}
+
+/// For whom a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For programs: one object in each line.
+    Json,
 }
 
 const EXAMPLES: &str = "\
@@ -178,6 +216,12 @@ impl Options {
     }
 }
 
+impl Options {
+    pub(crate) const fn log_format(&self) -> LogFormat {
+        self.log.log_format
+    }
+}
+
 impl Settings {
     /// The file with the options laid over it, checked.
     ///
@@ -201,6 +245,10 @@ impl Settings {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
+        let text = self.config.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let variables = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        config = config.with_variables(&text, variables)?;
         if self.certificate.is_some() && !self.listen.iter().any(|listener| listener.address.has_tls()) {
             return Err(Failure::CertificateUnused);
         }
@@ -283,8 +331,8 @@ mod tests {
     #[test]
     fn sessions_are_kept_where_the_command_line_or_the_file_says_or_not_at_all() {
         let file = |name: &str, text: &str| {
-            let path = std::env::temp_dir().join(format!("mqtt-options-{}-{name}", std::process::id()));
-            std::fs::write(&path, text).expect("a file");
+            let path = env::temp_dir().join(format!("mqtt-options-{}-{name}", std::process::id()));
+            fs::write(&path, text).expect("a file");
             path
         };
         let elsewhere = file("elsewhere", "[store]\ndirectory = \"there\"\n");
@@ -307,9 +355,7 @@ mod tests {
         }
         let refused = config(&["-c", both]).expect_err("a contradiction").to_string();
         assert!(refused.contains("line 2") && refused.contains("leave out one of them"), "{refused}");
-        [elsewhere, nowhere, both]
-            .into_iter()
-            .for_each(|path| std::fs::remove_file(path).expect("it is there"));
+        [elsewhere, nowhere, both].into_iter().for_each(|path| fs::remove_file(path).expect("it is there"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use mqtt_broker::{Broker, BrokerHandle};
 
 use super::failure::Failure;
 use super::options::Settings;
+use super::service::{self, State};
 use super::signals::{Signals, Wish};
 
 /// Runs until a signal. A second one during the clean end is taken at its word.
@@ -19,21 +20,40 @@ pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
         config.listeners.iter().map(|listener| config.lets_in_unasked(listener)).collect::<Vec<_>>();
     // Before the line that says that all is ready: whoever reads it may send a signal.
     let mut signals = Signals::new().map_err(Failure::System)?;
-    let started = Broker::builder().config(config).start().await;
+    let sockets = service::sockets().map_err(Failure::System)?;
+    let builder =
+        sockets.into_iter().fold(Broker::builder().config(config), |builder, socket| builder.inherit(socket));
+    let started = builder.start().await;
     let mut handle = started.map_err(|error| settings.located(error))?;
+    service::tell(State::Ready);
     super::say(&greeting(handle.listeners(), &lets_in, data.as_deref()));
+    let mut alive = service::watchdog().map(tokio::time::interval);
     loop {
         tokio::select! {
+            () = tick(&mut alive) => service::tell(State::Alive),
             wish = signals.next() => match wish {
                 Wish::Stop => break,
-                Wish::Reload => reload(&handle, &settings),
+                Wish::Reload => {
+                    service::tell(State::Reloading);
+                    reload(&handle, &settings);
+                    service::tell(State::Ready);
+                }
             },
             end = handle.ended() => return end.map(|()| ExitCode::SUCCESS).map_err(Failure::Ended),
         }
     }
+    service::tell(State::Stopping);
     tokio::select! {
         () = handle.shutdown() => Ok(ExitCode::SUCCESS),
         () = signals.stop() => std::process::exit(130),
+    }
+}
+
+/// The next time to say that the broker is alive; never if nobody asks.
+async fn tick(alive: &mut Option<tokio::time::Interval>) {
+    match alive {
+        Some(alive) => _ = alive.tick().await,
+        None => std::future::pending().await,
     }
 }
 

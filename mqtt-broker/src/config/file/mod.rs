@@ -4,6 +4,7 @@
 //! so a new setting is in the file as well, and the names are the same by construction.
 
 mod auth;
+mod environment;
 mod error;
 mod evidence;
 mod line;
@@ -28,6 +29,7 @@ use super::{
     TlsSettings, TlsVersion,
 };
 use auth::AuthTable;
+pub use environment::{VARIABLE_PREFIX, VariableError};
 pub(super) use error::line_of;
 pub use error::{FileError, SyntaxError};
 use lobby::LobbyTable;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tls")]
 mod certificates;
+mod inherited;
 mod served;
 mod tcp;
 #[cfg(feature = "tls")]
@@ -22,6 +23,7 @@ use super::stream::{Peer, Socket};
 use crate::auth::Judge;
 use crate::config::{Address, Config, Listener};
 
+pub(super) use inherited::Inherited;
 pub(super) use served::{Place, Renewable, Served};
 #[cfg(feature = "tls")]
 pub use tls_error::TlsError;
@@ -59,13 +61,18 @@ impl Opened {
         listener: &Listener,
         config: &Config,
         judges: &[Arc<Judge>],
+        inherited: &Inherited,
     ) -> Result<Self, StartError> {
         let served = Served::new(listener, config, judges)?;
         let address = &listener.address;
         let refused = |error| StartError::Bind { address: address.clone(), error };
         let (door, address) = match address {
             Address::Tcp(socket) | Address::Tls(socket) | Address::Ws(socket) | Address::Wss(socket) => {
-                let door = tcp::bind(*socket, &config.tcp).map_err(refused)?;
+                let door = match inherited.find(*socket) {
+                    Some(given) => given.try_clone().and_then(|given| tcp::take(given, &config.tcp)),
+                    None => tcp::bind(*socket, &config.tcp),
+                };
+                let door = door.map_err(refused)?;
                 let chosen = door.local_addr().map_err(refused)?;
                 (Door::Tcp(door), address.with_socket(chosen))
             }

@@ -15,6 +15,20 @@ pub(super) fn bind(address: SocketAddr, settings: &TcpSettings) -> io::Result<Tc
     // share the port
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
+    set(&socket, settings)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Takes a socket that listens already.
+pub(super) fn take(listener: TcpListener, settings: &TcpSettings) -> io::Result<TcpListener> {
+    let socket = Socket::from(listener);
+    set(&socket, settings)?;
+    Ok(socket.into())
+}
+
+fn set(socket: &Socket, settings: &TcpSettings) -> io::Result<()> {
     socket.set_tcp_nodelay(settings.no_delay)?;
     if !settings.keep_alive.is_zero() {
         let keep_alive = TcpKeepalive::new().with_time(settings.keep_alive);
@@ -24,10 +38,7 @@ pub(super) fn bind(address: SocketAddr, settings: &TcpSettings) -> io::Result<Tc
     if !settings.user_timeout.is_zero() {
         socket.set_tcp_user_timeout(Some(settings.user_timeout))?;
     }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    socket.set_nonblocking(true)
 }
 
 #[cfg(test)]
