@@ -5,6 +5,7 @@ mod peer;
 
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use mqtt_broker::Broker;
@@ -22,6 +23,21 @@ fn watcher(broker: &Running) -> Peer {
 
 fn with_will(id: &str) -> Connect {
     Connect { will: Some(will("will", id, 0)), ..connect(Version::V5, id) }
+}
+
+#[tokio::test]
+async fn threads_that_do_not_hang_have_worked_whenever_they_are_asked() {
+    for listeners in [vec![], vec!["tcp://127.0.0.1:0".parse().unwrap()]] {
+        let config = Config { listeners, shards: NonZeroU16::new(3).unwrap(), ..Config::default() };
+        let mut broker = Broker::builder().config(config).start().await.unwrap();
+        assert!(broker.has_worked(), "the first time there is nothing to compare with");
+        for _ in 0..5 {
+            while !broker.has_worked() {
+                tokio::task::yield_now().await;
+            }
+        }
+        broker.shutdown().await;
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct BrokerHandle {
     addresses: Vec<SocketAddr>,
     ends: Vec<oneshot::Receiver<io::Result<()>>>,
     next_id: AtomicU64,
+    /// Turns of each thread when somebody last asked.
+    turns: Vec<u64>,
 }
 
 /// Too much mail waits for the broker: try again later.
@@ -48,7 +50,7 @@ impl BrokerHandle {
         let addresses = listeners.iter().filter_map(|listener| listener.address.socket()).collect();
         let next_id = AtomicU64::new(0);
         let judges = Mutex::new(judges);
-        Self { shared, listeners, authenticators, judges, addresses, ends, next_id }
+        Self { shared, listeners, authenticators, judges, addresses, ends, next_id, turns: Vec::new() }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -126,6 +128,20 @@ impl BrokerHandle {
     /// Clients that are connected.
     pub fn connected(&self) -> u64 {
         self.shared.hub.connected()
+    }
+
+    /// Whether each thread of the broker has worked since this was last asked, and something for each of them to do: asked again and again,
+    /// some time apart, it says that none of them hangs. The first time there is nothing to compare with, and it is true.
+    pub fn has_worked(&mut self) -> bool {
+        let hub = &self.shared.hub;
+        // the lobby is a thread only where there is something to listen at
+        let threads = hub.lobby() + u16::from(!self.listeners.is_empty());
+        let turns: Vec<u64> = (0..threads).map(|shard| hub.counters(shard).get(Counter::Turns)).collect();
+        let has_worked =
+            self.turns.is_empty() || turns.iter().zip(&self.turns).all(|(now, before)| now > before);
+        self.turns = turns;
+        (0..threads).for_each(|shard| hub.wake(shard));
+        has_worked
     }
 
     /// Waits until the broker ends by itself, which it does when one of its threads fails: nobody else can serve the

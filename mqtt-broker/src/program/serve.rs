@@ -30,7 +30,9 @@ pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let mut alive = service::watchdog().map(tokio::time::interval);
     loop {
         tokio::select! {
-            () = tick(&mut alive) => service::tell(State::Alive),
+            () = tick(&mut alive) => if handle.has_worked() {
+                service::tell(State::Alive);
+            },
             wish = signals.next() => match wish {
                 Wish::Stop => break,
                 Wish::Reload => {

@@ -33,10 +33,10 @@ pub(super) fn tell(state: State) {
     let _ = state;
 }
 
-/// How often the service manager wants to hear that the broker is alive: twice in the time that it waits.
+/// How often to look whether the broker is alive: four times in the time that the service manager waits to hear it.
 pub(super) fn watchdog() -> Option<Duration> {
     #[cfg(unix)]
-    return sd_notify::watchdog_enabled().map(|limit| limit / 2);
+    return sd_notify::watchdog_enabled().map(|limit| limit / 4);
     #[cfg(not(unix))]
     None
 }
