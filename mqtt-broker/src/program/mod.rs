@@ -8,6 +8,8 @@ mod init;
 mod options;
 mod papers;
 mod passwd;
+#[cfg(feature = "disk")]
+mod probe;
 mod serve;
 mod service;
 mod signals;

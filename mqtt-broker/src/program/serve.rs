@@ -23,6 +23,10 @@ pub(super) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let sockets = service::sockets().map_err(Failure::System)?;
     let builder =
         sockets.into_iter().fold(Broker::builder().config(config), |builder, socket| builder.inherit(socket));
+    #[cfg(feature = "disk")]
+    if let (Some(data), Ok(program)) = (&data, std::env::current_exe()) {
+        super::probe::probe(&program, data)?;
+    }
     let started = builder.start().await;
     let mut handle = started.map_err(|error| settings.located(error))?;
     service::tell(State::Ready);

@@ -95,6 +95,12 @@ impl DiskSettings {
         self.directory.join(format!("{FILE}.salvaged"))
     }
 
+    /// Where a damaged file goes.
+    fn aside(&self) -> PathBuf {
+        let WallTime(now) = wall_now();
+        self.directory.join(format!("{FILE}.damaged-{}", now / 1_000))
+    }
+
     fn clean(&self) -> PathBuf {
         self.directory.join(CLEAN)
     }
@@ -304,8 +310,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 fn set_aside(settings: &DiskSettings) -> Result<PathBuf, OpenError> {
-    let WallTime(now) = wall_now();
-    let aside = settings.directory.join(format!("{FILE}.damaged-{}", now / 1_000));
+    let aside = settings.aside();
     let moved = fs::rename(settings.file(), &aside);
     moved
         .and_then(|()| fs::rename(settings.salvaged(), settings.file()))

@@ -67,6 +67,24 @@ pub struct Content {
 }
 
 impl StoppedStore {
+    /// Whether the broker that used the directory last has closed its store, or there is none.
+    pub fn was_closed(directory: &Path) -> bool {
+        let settings = DiskSettings::new(directory, StoreSettings::default());
+        settings.clean().exists() || !settings.file().exists()
+    }
+
+    /// Moves the file of a store out of the way, without a look at it; where it is then.
+    ///
+    /// # Errors
+    /// [`OpenError::Directory`]: what the system says.
+    pub fn set_aside(directory: &Path) -> Result<PathBuf, OpenError> {
+        let settings = DiskSettings::new(directory, StoreSettings::default());
+        let aside = settings.aside();
+        let moved = fs::rename(settings.file(), &aside);
+        moved.map_err(|error| OpenError::Directory { path: settings.directory, error })?;
+        Ok(aside)
+    }
+
     /// Opens the store of a directory, and keeps brokers away while it is open.
     ///
     /// # Errors
