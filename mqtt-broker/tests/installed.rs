@@ -1,70 +1,23 @@
 //! The program as an installed service: `init`, variables, logs for programs, a service manager.
 #![cfg(all(unix, feature = "disk", feature = "tls"))]
 
+mod running;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use running::{Data, Program, broker};
+use rustix::process::Signal;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mqtt-broker");
 /// CONNECT of MQTT 3.1.1 with a user name `ann` and a password.
 const CONNECT: &[u8] = b"\x10\x1e\x00\x04MQTT\x04\xc2\x00\x00\x00\x01a\x00\x03ann\x00\x0aopensesame";
-
-/// A program that ends with the test.
-struct Program {
-    child: Child,
-    line: String,
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Program {
-    /// Starts it and waits for its line.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("text");
-        let program = Self { child, line };
-        assert!(program.line.starts_with("Serving "), "{}", program.errors());
-        program
-    }
-
-    fn port(&self) -> u16 {
-        let (_, rest) = self.line.split_once("tcp://127.0.0.1:").expect("an address");
-        rest.split([',', ';']).next().expect("a port").parse().expect("a number")
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
-    }
-
-    /// What it has logged, once it has ended.
-    fn errors(mut self) -> String {
-        let mut errors = String::new();
-        self.child.stderr.take().expect("piped").read_to_string(&mut errors).expect("text");
-        errors
-    }
-}
-
-/// A place where nothing is.
-fn directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // of an earlier run
-    let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
-    path
-}
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = Command::new(PROGRAM).args(arguments).output().expect("it runs");
@@ -72,15 +25,17 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-fn broker() -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.args(["--memory", "--listen", "tcp://127.0.0.1:0"]);
+/// A broker that keeps nothing and whose log can be read.
+fn fleeting() -> Command {
+    let mut command = broker();
+    command.arg("--memory").stderr(Stdio::piped());
     command
 }
 
 #[test]
 fn init_makes_what_a_broker_starts_with_and_writes_over_nothing() {
-    let directory = directory("init");
+    let data = Data::new("init");
+    let directory = &data.0;
     let path = directory.to_str().expect("text");
     let (code, said, errors) = run(&["init", path, "--user", "ann", "--host", "broker.example"]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
@@ -125,8 +80,8 @@ fn variables_lie_over_everything_but_options() {
 
 /// What a broker logs whose client comes with a password and stays to the end.
 fn logged(arguments: &[&str]) -> String {
-    let mut program = Program::start(broker().args(arguments));
-    let mut stream = TcpStream::connect(("127.0.0.1", program.port())).expect("it listens");
+    let mut program = Program::start(fleeting().args(arguments));
+    let mut stream = TcpStream::connect(program.address()).expect("it listens");
     stream.write_all(CONNECT).expect("sent");
     stream.read_exact(&mut [0; 4]).expect("CONNACK");
     program.signal(Signal::TERM);
@@ -150,8 +105,8 @@ fn a_log_that_nobody_reads_is_one_object_a_line_and_has_no_secrets() {
 
 #[test]
 fn health_says_whether_a_broker_answers() {
-    let program = Program::start(&mut broker());
-    let address = format!("tcp://127.0.0.1:{}", program.port());
+    let program = Program::start(&mut fleeting());
+    let address = format!("tcp://{}", program.address());
     assert_eq!(run(&["health", &address]), (Some(0), String::new(), String::new()));
     drop(program);
     let (code, _, errors) = run(&["health", &address]);
@@ -164,8 +119,9 @@ fn health_says_whether_a_broker_answers() {
 
 #[test]
 fn a_service_manager_hears_how_it_goes() {
-    let path = directory("notify");
-    let manager = UnixDatagram::bind(&path).expect("a socket");
+    let data = Data::new("notify");
+    let path = &data.0;
+    let manager = UnixDatagram::bind(path).expect("a socket");
     manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
     let hear = || {
         let mut bytes = [0; 256];
@@ -180,8 +136,8 @@ fn a_service_manager_hears_how_it_goes() {
             }
         }
     };
-    let mut command = broker();
-    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "20000");
+    let mut command = fleeting();
+    command.env("NOTIFY_SOCKET", path).env("WATCHDOG_USEC", "20000");
     let mut program = Program::start(&mut command);
     assert_eq!(hear(), "READY=1");
     assert_eq!(hear(), "WATCHDOG=1");
@@ -233,7 +189,8 @@ fn there_are_completions_and_manual_pages() {
     }
     let (code, page, _) = run(&["man"]);
     assert!(code == Some(0) && page.contains(".TH mqtt-broker 1"), "{page}");
-    let directory = directory("man");
+    let data = Data::new("man");
+    let directory = &data.0;
     assert_eq!(run(&["man", directory.to_str().expect("text")]).0, Some(0));
     assert!(directory.join("mqtt-broker-store-check.1").is_file());
 }

@@ -12,16 +12,19 @@
 #![cfg(all(unix, feature = "disk"))]
 
 mod peer;
-mod program;
+#[path = "../running/mod.rs"]
+mod running;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use mqtt_codec::{QoS, Version};
 use peer::{Peer, Plan, RETAINED, Record, Stage};
-use program::Program;
+use running::{Data, Program, broker};
+use rustix::process::Signal;
 
 /// Rounds of the plain test.
 const ROUNDS: u64 = 4;
@@ -50,6 +53,16 @@ fn retained(records: &[Record]) -> HashSet<Record> {
     records.iter().filter(|(_, number)| number.is_multiple_of(RETAINED)).cloned().collect()
 }
 
+/// Starts the program on a data directory.
+fn start(data: &Data, durability: &str) -> Program {
+    fs::create_dir_all(&data.0).expect("a directory");
+    let config = data.0.join("mqtt-broker.toml");
+    let directory = data.0.join("data");
+    let text = format!("[store]\ndirectory = {directory:?}\ndurability = \"{durability}\"\n");
+    fs::write(&config, text).expect("a file");
+    Program::start(broker().args(["--shards", "2", "--config"]).arg(&config))
+}
+
 /// What came to each, in its order and as often as it may.
 fn judge(durability: &str, stage: &Stage) {
     for name in ["online", "offline"] {
@@ -68,7 +81,7 @@ fn judge(durability: &str, stage: &Stage) {
 }
 
 fn crash(durability: &str, rounds: u64, seed: u64) {
-    let data = program::Data::new(&format!("crash-{durability}"));
+    let data = Data::new(&format!("crash-{durability}"));
     let stage = Arc::new(Stage::default());
     let publisher =
         |name: &'static str, version, qos| Plan { publishes: Some(qos), ..Plan::new(name, version) };
@@ -94,8 +107,8 @@ fn crash(durability: &str, rounds: u64, seed: u64) {
     let mut peers: Vec<_> = plans.into_iter().map(run).collect();
     let mut random = seed;
     for round in 1..=rounds {
-        let program = Program::start(&data, durability);
-        stage.open(program.address, round);
+        let program = start(&data, durability);
+        stage.open(program.address(), round);
         if round == 1 {
             stage.wait("subscriptions", PATIENCE, |state| state.subscribed == 4);
         }
@@ -103,11 +116,11 @@ fn crash(durability: &str, rounds: u64, seed: u64) {
         let more = 20 + (random >> 33) % 400;
         let from = stage.acknowledged();
         stage.wait("acknowledgements", PATIENCE, |state| state.acknowledged >= from + more);
-        program.kill();
+        program.end(Signal::KILL);
     }
-    let program = Program::start(&data, durability);
+    let program = start(&data, durability);
     stage.finish();
-    stage.open(program.address, (rounds + 1) | 1);
+    stage.open(program.address(), (rounds + 1) | 1);
     stage.wait("publishers", PATIENCE, |state| state.finished == 3);
     let total = stage.acknowledged();
     stage.wait("subscribers", PATIENCE, |state| {

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use mqtt_codec::{Delivery, Message, Packet, PacketId, Publish, QoS, Topic};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use super::{Client, Data, Program};
+use super::running::{Data, Program};
+use super::{Client, start};
 
 /// What a message has: 200 of them do not fit.
 const PAYLOAD: usize = 100_000;
@@ -22,10 +23,10 @@ fn publish(topic: &str, payload: Vec<u8>, delivery: Delivery) -> Packet {
 
 #[test]
 fn a_full_disk_holds_up_what_has_to_be_stored_and_loses_nothing() {
-    let data = Data::new("full");
+    let data = Data::new("kept-full");
     let mut shell = Command::new("sh");
     shell.args(["-c", SCRIPT, env!("CARGO_BIN_EXE_mqtt-broker"), "--listen", "tcp://127.0.0.1:0", "--data"]);
-    let mut program = Program::spawn(shell.arg(&data.0).stderr(Stdio::piped()));
+    let mut program = Program::start(shell.arg(&data.0).stderr(Stdio::piped()));
     let (mut reader, _) = Client::connect(&program, "reader", false);
     reader.subscribe("t", QoS::AtLeastOnce);
     drop(reader);
@@ -56,9 +57,9 @@ fn a_full_disk_holds_up_what_has_to_be_stored_and_loses_nothing() {
         let Packet::PubAck(ack) = writer.hear() else { panic!("PUBACK comes") };
         assert_eq!(ack.id.get(), id);
     }
-    program.signal(Signal::KILL);
+    program.end(Signal::KILL);
 
-    let program = Program::start(&data, &[]);
+    let program = start(&data, &[]);
     let (mut reader, present) = Client::connect(&program, "reader", false);
     assert!(present);
     for id in 1..=MESSAGES {
@@ -67,5 +68,5 @@ fn a_full_disk_holds_up_what_has_to_be_stored_and_loses_nothing() {
         let Delivery::AtLeastOnce { id, .. } = publish.delivery else { panic!("QoS 1") };
         reader.say(Packet::PubAck(mqtt_codec::Ack::new(id)));
     }
-    program.signal(Signal::TERM);
+    program.end(Signal::TERM);
 }

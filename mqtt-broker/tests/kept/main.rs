@@ -3,69 +3,25 @@
 
 #[cfg(target_os = "linux")]
 mod full_disk;
+#[path = "../running/mod.rs"]
+mod running;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use mqtt_codec::{
     Ack, Connect, Decoder, Delivery, Message, Packet, PacketId, Publish, QoS, Subscribe, Subscription, Text,
     Topic, TopicFilter, Version,
 };
-use rustix::process::{Pid, Signal, kill_process};
+use running::{Data, Program, broker};
+use rustix::process::Signal;
 
-/// The program, which ends with the test whatever happens.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Program {
-    fn start(data: &Data, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
-        Self::spawn(command.args(["--listen", "tcp://127.0.0.1:0", "--data"]).arg(&data.0).args(more))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("text");
-        let (_, rest) = line.split_once("tcp://").expect("a URL");
-        let address = rest.split([',', ';']).next().expect("a part").parse().expect("an address");
-        Self { child, address }
-    }
-
-    fn signal(mut self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
-        self.child.wait().expect("its end");
-    }
-}
-
-struct Data(PathBuf);
-
-impl Data {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("kept-{name}"));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// Starts the program on a data directory.
+fn start(data: &Data, more: &[&str]) -> Program {
+    Program::start(broker().arg("--data").arg(&data.0).args(more))
 }
 
 /// A client of 3.1.1 that says and hears packets.
@@ -78,7 +34,7 @@ struct Client {
 impl Client {
     /// Connects; whether the session is present comes with it.
     fn connect(program: &Program, id: &str, clean: bool) -> (Self, bool) {
-        let stream = TcpStream::connect(program.address).expect("it listens");
+        let stream = TcpStream::connect(program.address()).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
         let decoder = Decoder::client(Version::V3_1_1, u32::MAX);
         let mut client = Self { stream, decoder, bytes: Vec::new() };
@@ -138,11 +94,11 @@ impl Client {
 #[test]
 fn what_was_acknowledged_is_there_after_kill_9_and_after_a_clean_stop() {
     for (durability, shards) in [("fsync", "1"), ("os", "2")] {
-        let data = Data::new(durability);
+        let data = Data::new(&format!("kept-{durability}"));
         let file = data.0.with_extension("toml");
         fs::write(&file, format!("[store]\ndurability = \"{durability}\"\n")).expect("a file");
         let more = ["--config", file.to_str().expect("text"), "--shards", shards];
-        let program = Program::start(&data, &more);
+        let program = start(&data, &more);
         let (mut reader, present) = Client::connect(&program, "reader", false);
         assert!(!present);
         reader.subscribe("t/#", QoS::AtLeastOnce);
@@ -152,9 +108,9 @@ fn what_was_acknowledged_is_there_after_kill_9_and_after_a_clean_stop() {
             writer.publish("t/1", &number.to_string(), false);
         }
         writer.publish("r", "retained", true);
-        program.signal(Signal::KILL);
+        program.end(Signal::KILL);
 
-        let program = Program::start(&data, &more);
+        let program = start(&data, &more);
         let (mut reader, present) = Client::connect(&program, "reader", false);
         assert!(present, "{durability}");
         for number in 0..50 {
@@ -168,9 +124,9 @@ fn what_was_acknowledged_is_there_after_kill_9_and_after_a_clean_stop() {
         assert_eq!(reader.message(), ("retained".to_owned(), true));
         drop(reader);
         writer.publish("t/3", "after it had left", false);
-        program.signal(Signal::TERM);
+        program.end(Signal::TERM);
 
-        let program = Program::start(&data, &more);
+        let program = start(&data, &more);
         let (mut reader, present) = Client::connect(&program, "reader", false);
         assert!(present);
         loop {
@@ -179,15 +135,15 @@ fn what_was_acknowledged_is_there_after_kill_9_and_after_a_clean_stop() {
                 break;
             }
         }
-        program.signal(Signal::TERM);
+        program.end(Signal::TERM);
         let _ = fs::remove_file(file);
     }
 }
 
 #[test]
 fn a_second_broker_on_a_directory_says_whose_it_is_and_what_to_do() {
-    let data = Data::new("second");
-    let first = Program::start(&data, &[]);
+    let data = Data::new("kept-second");
+    let first = start(&data, &[]);
     let second = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"))
         .args(["--listen", "tcp://127.0.0.1:0", "--data"])
         .arg(&data.0)
