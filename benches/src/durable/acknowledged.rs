@@ -38,6 +38,7 @@ pub(super) fn topic(number: u32) -> String {
 
 pub(super) fn measure(
     broker: &Running,
+    publishers: u32,
     window: usize,
     retain: bool,
     seconds: Duration,
@@ -45,7 +46,7 @@ pub(super) fn measure(
     let stage = AtomicU8::new(WARMING);
     thread::scope(|scope| {
         let mut threads = Vec::new();
-        for number in 0..PUBLISHERS {
+        for number in 0..publishers {
             let client = Client::connect(broker.target(), Peer::Publisher(number), Afterwards::Ends)?;
             let publisher = Publisher::new(client, &topic(number), window, retain, number);
             let stage = &stage;

@@ -13,11 +13,13 @@ mod subject;
 use std::error::Error;
 use std::time::Duration;
 
+use acknowledged::PUBLISHERS;
 use disk::{Disk, FEW, MANY};
 use report::{Figures, Row, table};
 use subject::{Place, Subject, load_options};
 
 use crate::load::measure;
+use crate::load::program::Running;
 use crate::load::void::Void;
 
 pub use options::{Kind, Load, Options};
@@ -82,13 +84,18 @@ fn measure_load(options: &Options, load: Load, kind: Kind) -> Result<Figures, Vo
         Load::Clean => pairs(options, &subject, 1, &[]),
         Load::Online1 => pairs(options, &subject, 1, &["--keep-sessions"]),
         Load::Online2 => pairs(options, &subject, 2, &["--keep-sessions"]),
-        Load::Retained => acknowledged::measure(broker, 100, true, seconds),
-        Load::Offline | Load::Single => {
-            acknowledged::leave_sessions(broker.target())?;
-            acknowledged::measure(broker, if load == Load::Single { 1 } else { 100 }, false, seconds)
-        }
+        Load::Retained => acknowledged::measure(broker, PUBLISHERS, 100, true, seconds),
+        Load::Offline => offline(broker, PUBLISHERS, 100, seconds),
+        Load::Single => offline(broker, PUBLISHERS, 1, seconds),
+        Load::Alone => offline(broker, 1, 1, seconds),
         Load::Drain => drain::measure(broker, options.waiting),
     }
+}
+
+/// A message is over when it is acknowledged: its subscriber is away.
+fn offline(broker: &Running, publishers: u32, window: usize, seconds: Duration) -> Result<Figures, Void> {
+    acknowledged::leave_sessions(broker.target())?;
+    acknowledged::measure(broker, publishers, window, false, seconds)
 }
 
 /// The pairs of the load program: a message is over when its subscriber has it.

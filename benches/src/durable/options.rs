@@ -23,7 +23,7 @@ pub struct Options {
         value_enum,
         value_name = "LIST",
         value_delimiter = ',',
-        default_value = "clean,offline,single,retained,online1,online2,drain"
+        default_value = "clean,offline,single,alone,retained,online1,online2,drain"
     )]
     pub load: Vec<Load>,
 
@@ -78,7 +78,7 @@ impl Kind {
     }
 }
 
-/// What clients do. All messages have 64 bytes, and there are 50 publishers.
+/// What clients do. All messages have 64 bytes, and there are 50 publishers where nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Load {
     /// QoS 1 to subscribers that are there and keep no session: nothing is to be stored.
@@ -87,6 +87,8 @@ pub enum Load {
     Offline,
     /// The same with one in flight.
     Single,
+    /// One publisher with one in flight: nothing shares its commits.
+    Alone,
     /// Retained, QoS 1, to nobody, 100 in flight.
     Retained,
     /// QoS 1 to subscribers that are there and keep their sessions.
@@ -103,6 +105,7 @@ impl Load {
             Self::Clean => "QoS 1, clean sessions",
             Self::Offline => "QoS 1, offline sessions, 100 in flight",
             Self::Single => "QoS 1, offline sessions, one in flight",
+            Self::Alone => "QoS 1, one publisher, one in flight",
             Self::Retained => "retained, QoS 1, 100 in flight",
             Self::Online1 => "QoS 1, kept sessions online",
             Self::Online2 => "QoS 2, kept sessions online",
