@@ -14,6 +14,13 @@ pub enum Overflow {
     DropNewest,
     /// The message that has waited longest makes room: for readers who want the present, not the past.
     DropOldest,
+    /// Of each topic only the newest message waits, at the place of the one that it replaces, also while there is room: for
+    /// readers who want values, not their history. Of more topics than there is room for, those that have waited longest
+    /// go.
+    LatestPerTopic,
+    /// A server refuses the newest message and ends the connection, with Quota exceeded in 5.0: for readers who must miss
+    /// nothing without knowing. A client refuses it as with `DropNewest`, and so does a server while the client is away.
+    Disconnect,
 }
 
 /// Limits of what waits in a session to be sent.

@@ -144,11 +144,15 @@ pub enum DropReason {
     /// It is larger than the peer's Maximum Packet Size. [MQTT-3.1.2-25]
     #[error("the packet is larger than the peer takes")]
     TooLarge,
+    /// A newer message of its topic has taken its place.
+    #[error("a newer message of its topic has taken its place")]
+    Replaced,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Expired, Self::Offline, Self::QueueFull, Self::TooLarge];
+    pub const ALL: [Self; 5] =
+        [Self::Expired, Self::Offline, Self::QueueFull, Self::TooLarge, Self::Replaced];
 }
 
 /// Why a client cannot say what it wants to say of itself.
@@ -211,6 +215,9 @@ pub enum PublishError {
     /// The queue is full.
     #[error("the queue of the session is full")]
     QueueFull,
+    /// With [`Overflow::LatestPerTopic`](crate::Overflow::LatestPerTopic): a newer message of its topic has taken its place.
+    #[error("a newer message of its topic has taken its place")]
+    Replaced,
     /// The server keeps no retained messages. [MQTT-3.2.2-14]
     #[error("the server does not keep retained messages")]
     RetainNotSupported,

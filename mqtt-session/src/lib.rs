@@ -252,7 +252,7 @@
 //! | a packet | `maximum_packet_size` | 1 MiB, client 256 MiB | the decoder refuses |
 //!
 //! A message that cannot be delivered for another reason is counted as [`DropReason::Expired`], [`DropReason::Offline`]
-//! (QoS 0 for nobody) or [`DropReason::TooLarge`]. Events and effects are as many as commands and packets since the driver
+//! (QoS 0 for nobody), [`DropReason::TooLarge`] or [`DropReason::Replaced`]. Events and effects are as many as commands and packets since the driver
 //! last fetched them.
 //!
 //! # What always holds

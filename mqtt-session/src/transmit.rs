@@ -67,6 +67,8 @@ struct FormKey {
     qos: QoS,
     retain: bool,
     expiry: Option<Seconds>,
+    /// Bytes of the topic: receivers may see less than all of it.
+    topic: usize,
 }
 
 impl<'a> Outbound<'a> {
@@ -130,8 +132,13 @@ impl<'a> Outbound<'a> {
         if publish.alias.is_some() || !publish.subscription_ids.is_empty() {
             return publish.encode(version, out).is_ok();
         }
-        let key =
-            FormKey { version, qos: publish.delivery.qos(), retain: publish.retain, expiry: publish.expiry };
+        let key = FormKey {
+            version,
+            qos: publish.delivery.qos(),
+            retain: publish.retain,
+            expiry: publish.expiry,
+            topic: publish.message.topic.as_str().len(),
+        };
         if self.form.key != Some(key) && !self.form.encode(key, publish) {
             return false;
         }

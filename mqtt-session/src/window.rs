@@ -5,7 +5,7 @@ use core::num::NonZeroU16;
 use alloc::boxed::Box;
 
 use bytes::Bytes;
-use mqtt_codec::{OutgoingAliases, PublishRef, Version};
+use mqtt_codec::{MessageRef, OutgoingAliases, PublishRef, TopicRef, Version};
 
 use crate::transmit::{Transmit, write_publish};
 
@@ -24,6 +24,8 @@ pub(crate) struct Window {
     /// The peer's Maximum Packet Size.
     pub(crate) maximum_packet_size: u32,
     pub(crate) aliases: Option<Box<OutgoingAliases>>,
+    /// Bytes at the beginning of topics that the peer does not see.
+    pub(crate) hidden: u16,
 }
 
 impl Window {
@@ -38,6 +40,7 @@ impl Window {
             released: 0,
             maximum_packet_size: u32::MAX,
             aliases: None,
+            hidden: 0,
         }
     }
 
@@ -55,6 +58,12 @@ impl Window {
     /// Whether one more may be open when `begun` have followed that are not sent yet.
     pub(crate) const fn has_room_for(&self, begun: usize) -> bool {
         self.open as usize + begun < self.size as usize
+    }
+
+    /// The message with its topic as the peer sees it.
+    #[inline]
+    pub(crate) fn seen<'m>(&self, message: MessageRef<'m>) -> MessageRef<'m> {
+        if self.hidden == 0 { message } else { without_prefix(message, self.hidden) }
     }
 
     /// Whether the peer takes a packet of this size. [MQTT-3.1.2-24] [MQTT-3.2.2-15]
@@ -80,4 +89,11 @@ impl Window {
         }
         write_publish(&publish, payload, self.version, out)
     }
+}
+
+/// A topic of which nothing would be left stays what it is.
+fn without_prefix(message: MessageRef<'_>, bytes: u16) -> MessageRef<'_> {
+    let rest = message.topic.as_str().get(usize::from(bytes)..);
+    let topic = rest.and_then(|rest| TopicRef::new(rest).ok()).unwrap_or(message.topic);
+    MessageRef { topic, ..message }
 }

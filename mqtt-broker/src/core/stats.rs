@@ -52,6 +52,8 @@ counters! {
     DroppedQueueFull "publish/messages/dropped/queue full",
     /// Of these, messages larger than their receiver takes.
     DroppedTooLarge "publish/messages/dropped/too large",
+    /// Of these, messages whose place was taken by a newer one of their topic.
+    DroppedReplaced "publish/messages/dropped/replaced",
     /// Times that packets of a client had to wait because it published faster than `limits.publish_rate`.
     PublishHeldUp "publish/held up",
     /// Messages of clients that nobody was subscribed to.
@@ -186,6 +188,7 @@ impl Counter {
             DropReason::Offline => Some(Self::DroppedOffline),
             DropReason::QueueFull => Some(Self::DroppedQueueFull),
             DropReason::TooLarge => Some(Self::DroppedTooLarge),
+            DropReason::Replaced => Some(Self::DroppedReplaced),
             _ => None,
         }
     }

@@ -303,6 +303,7 @@ fn progress_event(ticket: Ticket, progress: Progress) -> ClientEvent {
             match reason {
                 DropReason::Expired => PublishError::Expired,
                 DropReason::TooLarge => PublishError::PacketTooLarge,
+                DropReason::Replaced => PublishError::Replaced,
                 DropReason::Offline | DropReason::QueueFull => PublishError::QueueFull,
             },
         ),

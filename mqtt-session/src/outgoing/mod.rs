@@ -9,6 +9,7 @@
 
 mod acknowledged;
 mod flights;
+mod latest;
 mod queue;
 mod restore;
 mod sending;
@@ -57,7 +58,7 @@ impl Outgoing {
     }
 
     /// Takes on new limits; what was accepted under the old ones stays.
-    pub(crate) const fn set_limits(&mut self, limits: QueueLimits) {
+    pub(crate) fn set_limits(&mut self, limits: QueueLimits) {
         self.queue.set_limits(limits);
         self.ids.set_last(limits.packet_ids);
     }
@@ -78,9 +79,27 @@ impl Outgoing {
         })
     }
 
-    /// Puts a message at the end of the queue that was accepted before.
-    pub(crate) fn accept(&mut self, queued: Queued) {
-        self.queue.push_accepted(queued);
+    /// Puts a message at the end of the queue that was accepted before; `report` hears of the one that it replaces.
+    pub(crate) fn accept(
+        &mut self,
+        queued: Queued,
+        effects: &mut Effects,
+        report: impl FnOnce(Ticket, Progress),
+    ) {
+        if let Some(replaced) = self.queue.accept(queued) {
+            effects.finish(replaced.qos, replaced.ticket);
+            report(replaced.ticket, Progress::Dropped(DropReason::Replaced));
+        }
+    }
+
+    /// The limits that hold now.
+    pub(crate) const fn limits(&self) -> &QueueLimits {
+        self.queue.limits()
+    }
+
+    /// Bytes that the session may hold, whatever its limits allow beyond them.
+    pub(crate) const fn set_ceiling(&mut self, bytes: usize) {
+        self.queue.set_ceiling(bytes);
     }
 
     /// Whether a message may overtake nothing by being sent now.

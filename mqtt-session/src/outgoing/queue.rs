@@ -11,6 +11,9 @@ use crate::error::DropReason;
 use crate::event::Ticket;
 use crate::lazy::{Lazy, Untouched};
 use crate::time::{Time, earliest};
+use crate::window::Window;
+
+use super::latest::Latest;
 
 /// A message that waits, with all that its PUBLISH will say.
 #[derive(Clone, Debug)]
@@ -33,9 +36,9 @@ impl Queued {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    pub(super) fn publish(&self, delivery: Delivery, now: Time) -> PublishRef<'_> {
+    pub(super) fn publish(&self, delivery: Delivery, now: Time, window: &Window) -> PublishRef<'_> {
         PublishRef {
-            message: self.message.view(),
+            message: window.seen(self.message.view()),
             delivery,
             retain: self.retain,
             expiry: remaining(self.expires, now),
@@ -49,6 +52,7 @@ impl Queued {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     limits: QueueLimits,
+    ceiling: usize,
     waiting: Lazy<Waiting>,
 }
 
@@ -58,10 +62,13 @@ struct Waiting {
     bytes: usize,
     /// No message of the queue expires before this.
     next_expiry: Option<Time>,
+    /// Kept where only the newest message of each topic waits.
+    latest: Option<Box<Latest>>,
 }
 
 impl Untouched for Waiting {
-    const UNTOUCHED: &'static Self = &Self { messages: VecDeque::new(), bytes: 0, next_expiry: None };
+    const UNTOUCHED: &'static Self =
+        &Self { messages: VecDeque::new(), bytes: 0, next_expiry: None, latest: None };
 }
 
 impl Waiting {
@@ -81,11 +88,32 @@ impl Waiting {
 
 impl Queue {
     pub(super) fn new(limits: QueueLimits) -> Self {
-        Self { limits, waiting: Lazy::default() }
+        Self { limits, ceiling: usize::MAX, waiting: Lazy::default() }
     }
 
-    pub(super) const fn set_limits(&mut self, limits: QueueLimits) {
+    pub(super) const fn limits(&self) -> &QueueLimits {
+        &self.limits
+    }
+
+    pub(super) fn set_limits(&mut self, limits: QueueLimits) {
         self.limits = limits;
+        self.index();
+    }
+
+    pub(super) const fn set_ceiling(&mut self, bytes: usize) {
+        self.ceiling = bytes;
+    }
+
+    /// Keeps an index of topics where one is needed.
+    fn index(&mut self) {
+        let needed = self.keeps_latest();
+        let Some(waiting) = self.waiting.made() else { return };
+        let messages = waiting.messages.iter().map(|queued| &queued.message);
+        waiting.latest = needed.then(|| Box::new(Latest::of(messages)));
+    }
+
+    fn keeps_latest(&self) -> bool {
+        self.limits.overflow == Overflow::LatestPerTopic
     }
 
     pub(super) fn clear(&mut self) {
@@ -108,13 +136,21 @@ impl Queue {
         if !self.has_bytes(in_flight, bytes) || self.limits.messages == 0 {
             return Err(DropReason::QueueFull);
         }
+        let queued = match self.replace(queued) {
+            Ok(older) => {
+                report(&older, DropReason::Replaced);
+                self.shed(in_flight, &mut report);
+                return Ok(());
+            }
+            Err(queued) => queued,
+        };
         if self.is_full(in_flight, bytes) {
             self.drop_expired(now, &mut report);
         }
         while self.is_full(in_flight, bytes) {
             let oldest = match self.limits.overflow {
-                Overflow::DropOldest => self.pop(),
-                Overflow::DropNewest => None,
+                Overflow::DropOldest | Overflow::LatestPerTopic => self.pop(),
+                Overflow::DropNewest | Overflow::Disconnect => None,
             };
             let Some(oldest) = oldest else { return Err(DropReason::QueueFull) };
             report(&oldest, DropReason::QueueFull);
@@ -123,13 +159,22 @@ impl Queue {
         Ok(())
     }
 
+    /// Drops the oldest until the bytes are within the limit.
+    fn shed(&mut self, in_flight: usize, report: &mut impl FnMut(&Queued, DropReason)) {
+        while !self.has_bytes(in_flight, self.bytes()) {
+            let Some(oldest) = self.pop() else { return };
+            report(&oldest, DropReason::QueueFull);
+        }
+    }
+
     fn is_full(&self, in_flight: usize, bytes: usize) -> bool {
         self.len() >= self.limits.messages || !self.has_bytes(in_flight + self.bytes(), bytes)
     }
 
     /// Whether the limit allows `bytes` beside those `held`.
     pub(super) const fn has_bytes(&self, held: usize, bytes: usize) -> bool {
-        held.saturating_add(bytes) <= self.limits.bytes
+        let limit = if self.ceiling < self.limits.bytes { self.ceiling } else { self.limits.bytes };
+        held.saturating_add(bytes) <= limit
     }
 
     fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(&Queued, DropReason)) {
@@ -151,20 +196,61 @@ impl Queue {
 
     /// Puts a message at the end, whatever the limits say: it was accepted before.
     pub(super) fn push_accepted(&mut self, queued: Queued) {
-        self.waiting.note(&queued);
-        self.waiting.messages.push_back(queued);
+        let keeps_latest = self.keeps_latest();
+        let waiting = &mut *self.waiting;
+        waiting.note(&queued);
+        if keeps_latest {
+            waiting.latest.get_or_insert_default().set(waiting.messages.len(), &queued.message);
+        }
+        waiting.messages.push_back(queued);
+    }
+
+    /// The same, or in the place of the message of its topic that waits where only one may; which that was.
+    pub(super) fn accept(&mut self, queued: Queued) -> Option<Queued> {
+        match self.replace(queued) {
+            Ok(older) => Some(older),
+            Err(queued) => {
+                self.push_accepted(queued);
+                None
+            }
+        }
+    }
+
+    /// Puts a message in the place of one that waits with its topic, and returns that; or gives it back if there is none.
+    fn replace(&mut self, queued: Queued) -> Result<Queued, Queued> {
+        let topic = queued.message.topic.as_str();
+        let Some(waiting) = self.waiting.made() else { return Err(queued) };
+        let Some(latest) = waiting.latest.as_deref_mut() else { return Err(queued) };
+        let found = latest.find(topic);
+        let Some((index, older)) = found.and_then(|index| Some((index, waiting.messages.get_mut(index)?)))
+        else {
+            return Err(queued);
+        };
+        latest.set(index, &queued.message);
+        let older = core::mem::replace(older, queued);
+        let newer = waiting.messages.get(index).map_or(0, Queued::bytes);
+        waiting.bytes = waiting.bytes - older.bytes() + newer;
+        Ok(older)
     }
 
     /// Puts a message before all others, whatever the limits say: it was accepted before.
     pub(super) fn push_front(&mut self, queued: Queued) {
-        self.waiting.note(&queued);
-        self.waiting.messages.push_front(queued);
+        let keeps_latest = self.keeps_latest();
+        let waiting = &mut *self.waiting;
+        waiting.note(&queued);
+        if keeps_latest {
+            waiting.latest.get_or_insert_default().pushed_front(&queued.message);
+        }
+        waiting.messages.push_front(queued);
     }
 
     pub(super) fn pop(&mut self) -> Option<Queued> {
         let waiting = self.waiting.made()?;
         let queued = waiting.messages.pop_front()?;
         waiting.bytes -= queued.bytes();
+        if let Some(latest) = &mut waiting.latest {
+            latest.popped(&queued.message);
+        }
         waiting.give_back_memory();
         Some(queued)
     }
@@ -175,6 +261,7 @@ impl Queue {
         waiting.messages.retain(keep);
         waiting.bytes = waiting.messages.iter().map(Queued::bytes).sum();
         waiting.give_back_memory();
+        self.index();
     }
 
     /// Nothing more will come soon: no room is kept for it.

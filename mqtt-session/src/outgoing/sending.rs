@@ -85,7 +85,7 @@ impl Outgoing {
             // [MQTT-4.3.3-7] what was sent once does not expire any more
             Some(queued) if !flight.attempted && queued.is_expired(now) => Some(DropReason::Expired),
             Some(queued) => {
-                let publish = queued.publish(delivery(queued.qos, flight.id, flight.attempted), now);
+                let publish = queued.publish(delivery(queued.qos, flight.id, flight.attempted), now, window);
                 if window.fits(&publish) && window.write(publish, &queued.message.payload, out) {
                     window.open += 1;
                     flight.attempted = true;
@@ -146,7 +146,7 @@ impl Outgoing {
             return !window.is_full() && self.begin_next(now, window, effects, report);
         }
         let Some(queued) = self.queue.pop() else { return false };
-        let publish = queued.publish(delivery(queued.qos, PacketId::MIN, false), now);
+        let publish = queued.publish(delivery(queued.qos, PacketId::MIN, false), now, window);
         let progress = if queued.is_expired(now) {
             Progress::Dropped(DropReason::Expired)
         } else if window.fits(&publish) && window.write(publish, &queued.message.payload, out) {
@@ -171,7 +171,7 @@ impl Outgoing {
         if queued.is_expired(now) {
             effects.finish(queued.qos, ticket);
             report(ticket, Progress::Dropped(DropReason::Expired));
-        } else if !window.fits(&queued.publish(delivery(queued.qos, PacketId::MAX, false), now)) {
+        } else if !window.fits(&queued.publish(delivery(queued.qos, PacketId::MAX, false), now, window)) {
             effects.finish(queued.qos, ticket);
             report(ticket, Progress::Dropped(DropReason::TooLarge));
         } else if let Some(id) = self.ids.take() {

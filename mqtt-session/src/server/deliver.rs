@@ -1,8 +1,9 @@
 //! A message for this client: written at once if nothing stands in its way, else queued.
 
-use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, SubscriptionId};
+use mqtt_codec::{Delivery, List, Message, PacketId, PublishRef, QoS, ReasonCode, SubscriptionId};
 
 use super::{Link, ServerSession, State};
+use crate::config::Overflow;
 use crate::error::DropReason;
 use crate::outgoing::{Progress, Queued, delivery, remaining};
 use crate::stored::StoredMessage;
@@ -51,7 +52,10 @@ impl ServerSession {
             && let Some(delivered) = write_now(now, &mut self.state, link, message, matched, qos, out)
         {
             match delivered {
-                Delivered::Dropped(reason) => self.drops.count(reason, 1),
+                Delivered::Dropped(reason) => {
+                    self.drops.count(reason, 1);
+                    self.end_if_full(reason);
+                }
                 Delivered::Written => self.written = self.written.saturating_add(1),
                 Delivered::Queued => {}
             }
@@ -65,7 +69,13 @@ impl ServerSession {
     /// The limits of the queue do not apply, because it was accepted before: who fetches messages fetches as many as
     /// the client can take. One of QoS 0 may have had to wait for those before it, and is as welcome.
     pub fn deliver_stored(&mut self, message: StoredMessage) {
-        self.state.outgoing.accept(message.into());
+        let State { outgoing, effects, .. } = &mut self.state;
+        let drops = &mut self.drops;
+        outgoing.accept(message.into(), effects, |_, progress| {
+            if let Progress::Dropped(reason) = progress {
+                drops.count(reason, 1);
+            }
+        });
     }
 
     /// Forgets messages that the client may no longer have, as far as they wait. Returns how many.
@@ -94,8 +104,16 @@ impl ServerSession {
             Ok(()) => Delivered::Queued,
             Err(reason) => {
                 drops.count(reason, 1);
+                self.end_if_full(reason);
                 Delivered::Dropped(reason)
             }
+        }
+    }
+
+    /// Ends the connection of a client whose queue is full, if that is what its overflow asks for.
+    fn end_if_full(&mut self, reason: DropReason) {
+        if reason == DropReason::QueueFull && self.queue_limits().overflow == Overflow::Disconnect {
+            self.disconnect(ReasonCode::QuotaExceeded);
         }
     }
 }
@@ -137,7 +155,7 @@ fn write_now(
         }
     };
     let publish = PublishRef {
-        message: *message.message(),
+        message: link.window.seen(*message.message()),
         delivery: delivery(qos, id, false),
         retain: matched.retain,
         expiry: remaining(message.expires, now),

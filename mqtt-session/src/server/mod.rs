@@ -269,6 +269,21 @@ impl ServerSession {
         self.close(CloseReason::Malformed(error));
     }
 
+    /// The client of this connection does not see the first `bytes` bytes of topics: they name the part of the broker's
+    /// topics that is all it knows. To be said after [`ServerSession::attach`]; the driver delivers nothing from elsewhere.
+    pub fn hide_prefix(&mut self, bytes: u16) {
+        if let Some(link) = &mut self.link {
+            link.window.hidden = bytes;
+        }
+    }
+
+    /// The session may hold so many bytes from now on, whatever [`QueueLimits::bytes`] allows beyond them: for a driver
+    /// whose sessions hold too much together. What it holds stays; what comes is treated as its overflow says.
+    /// `usize::MAX`, as a new session has it, is no ceiling.
+    pub const fn set_ceiling(&mut self, bytes: usize) {
+        self.state.outgoing.set_ceiling(bytes);
+    }
+
     /// The driver has not read from the client for a reason of its own: that was no silence of the client's.
     pub fn handle_unheard(&mut self, now: Time) {
         if let Some(link) = &mut self.link {

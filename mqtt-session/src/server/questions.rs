@@ -3,6 +3,7 @@
 use mqtt_codec::Version;
 
 use super::ServerSession;
+use crate::config::QueueLimits;
 use crate::error::{CloseReason, DropReason};
 use crate::store::StoreSeq;
 
@@ -54,6 +55,11 @@ impl ServerSession {
     /// Whether the session would be kept if the connection ended now.
     pub const fn is_persistent(&self) -> bool {
         self.life.expiry > 0
+    }
+
+    /// The limits of what waits for the client: those of the last connection.
+    pub const fn queue_limits(&self) -> &QueueLimits {
+        self.state.outgoing.limits()
     }
 
     /// Messages that wait to be sent.

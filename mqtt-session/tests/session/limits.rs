@@ -12,8 +12,8 @@ use mqtt_session::{
 };
 
 use crate::common::{
-    ACKNOWLEDGED, ClientAlone, Pair, ServerAlone, VERSIONS, client_config, id, message, payloads, resuming,
-    server_config, subscription,
+    ACKNOWLEDGED, ClientAlone, Pair, ServerAlone, VERSIONS, client_config, id, message, message_on, payloads,
+    resuming, server_config, subscription,
 };
 
 /// A pair whose client takes packets of at most `maximum` bytes.
@@ -292,4 +292,94 @@ fn properties_count_towards_the_size() {
     connack.properties.maximum_packet_size = NonZeroU32::new(50);
     client.session.publish(client.now, message, QoS::AtMostOnce, false, None).unwrap();
     assert!(client.accept(&connack).is_empty());
+}
+
+fn deliver_on(pair: &mut Pair, topic: &str, payload: &str, qos: QoS) -> Delivered {
+    let message = message_on(topic, payload);
+    let mut scratch = Vec::new();
+    let mut outbound = mqtt_session::Outbound::kept(&message, qos, false, None, &mut scratch);
+    let matched = mqtt_session::Matched { qos, retain: false, subscription_ids: &[] };
+    pair.server.deliver::<Vec<u8>>(pair.now, &mut outbound, &matched, None)
+}
+
+#[test]
+fn of_each_topic_only_the_newest_message_waits_where_that_is_wanted() {
+    let overflow = Overflow::LatestPerTopic;
+    let mut pair = offline(QueueLimits { messages: 3, overflow, ..QueueLimits::default() });
+    for (topic, payload) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4"), ("b", "5"), ("a", "6")] {
+        assert_eq!(deliver_on(&mut pair, topic, payload, QoS::AtLeastOnce), Delivered::Queued);
+    }
+    assert_eq!(pair.server.queued(), 3);
+    assert_eq!(pair.server.drops().get(DropReason::Replaced), 3);
+    // a fourth topic, and then the first again
+    deliver_on(&mut pair, "d", "7", QoS::ExactlyOnce);
+    assert_eq!(pair.server.drops().get(DropReason::QueueFull), 1);
+    deliver_on(&mut pair, "a", "8", QoS::AtLeastOnce);
+    pair.reconnect();
+    assert_eq!(payloads(&pair.at_client), ["4", "7", "8"]);
+    assert_eq!(pair.server.drops().total(), 5);
+    assert_eq!(pair.server.held_bytes(), 0);
+}
+
+#[test]
+fn a_message_that_replaces_another_of_its_topic_stays_within_the_bytes() {
+    let overflow = Overflow::LatestPerTopic;
+    let mut pair = offline(QueueLimits { bytes: 30, overflow, ..QueueLimits::default() });
+    for (topic, payload) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        deliver_on(&mut pair, topic, payload, QoS::AtLeastOnce);
+    }
+    deliver_on(&mut pair, "c", &"3".repeat(27), QoS::AtLeastOnce);
+    assert_eq!(pair.server.held_bytes(), 30, "b and c");
+    let full = Delivered::Dropped(DropReason::QueueFull);
+    assert_eq!(deliver_on(&mut pair, "c", &"3".repeat(30), QoS::AtLeastOnce), full);
+    pair.reconnect();
+    assert_eq!(payloads(&pair.at_client), ["2", &"3".repeat(27)]);
+}
+
+#[test]
+fn whose_queue_overflows_is_disconnected_where_that_is_wanted_and_goes_on_later() {
+    let limits = QueueLimits { messages: 2, overflow: Overflow::Disconnect, ..QueueLimits::default() };
+    let mut pair = offline(limits);
+    let full = Delivered::Dropped(DropReason::QueueFull);
+    for expected in [Delivered::Queued, Delivered::Queued, full] {
+        assert_eq!(deliver_on(&mut pair, "t", "offline", QoS::AtLeastOnce), expected);
+    }
+    pair.reconnect();
+    assert_eq!(pair.at_client.len(), 2);
+    for expected in [Delivered::Queued, Delivered::Queued, full] {
+        assert_eq!(pair.server.close_reason(), None);
+        assert_eq!(deliver_on(&mut pair, "t", "online", QoS::AtLeastOnce), expected);
+    }
+    assert_eq!(pair.server.close_reason(), Some(CloseReason::Local(ReasonCode::QuotaExceeded)));
+    pair.cut();
+    pair.reconnect();
+    assert_eq!(pair.at_client.len(), 4);
+}
+
+#[test]
+fn below_a_ceiling_a_session_takes_what_it_can_and_keeps_what_it_has() {
+    for (overflow, kept) in [(Overflow::DropNewest, "1"), (Overflow::DropOldest, "2")] {
+        let mut pair = offline(QueueLimits { overflow, ..QueueLimits::default() });
+        deliver_on(&mut pair, "t", "1", QoS::AtLeastOnce);
+        pair.server.set_ceiling(3);
+        deliver_on(&mut pair, "t", "2", QoS::AtLeastOnce);
+        assert_eq!(pair.server.queued(), 1);
+        pair.server.set_ceiling(usize::MAX);
+        deliver_on(&mut pair, "t", "3", QoS::AtLeastOnce);
+        pair.reconnect();
+        assert_eq!(payloads(&pair.at_client), [kept, "3"]);
+    }
+}
+
+#[test]
+fn a_client_does_not_see_the_part_of_topics_that_is_hidden_from_it() {
+    let mut pair = Pair::with(Version::V5, client_config(), server_config());
+    pair.reconnect();
+    pair.server.hide_prefix(5);
+    for qos in QoS::ALL {
+        pair.deliver_message(&message_on("here/t", "payload"), qos, None);
+    }
+    pair.drive();
+    let topics: Vec<&str> = pair.at_client.iter().map(|got| got.topic.as_str()).collect();
+    assert_eq!(topics, ["t"; 3]);
 }

@@ -202,6 +202,11 @@ fn overflow<'de, D: Deserializer<'de>>(input: D) -> Result<Overflow, D::Error> {
     match String::deserialize(input)?.as_str() {
         "drop-newest" => Ok(Overflow::DropNewest),
         "drop-oldest" => Ok(Overflow::DropOldest),
-        other => Err(de::Error::unknown_variant(other, &["drop-newest", "drop-oldest"])),
+        "latest-per-topic" => Ok(Overflow::LatestPerTopic),
+        "disconnect" => Ok(Overflow::Disconnect),
+        other => Err(de::Error::unknown_variant(
+            other,
+            &["drop-newest", "drop-oldest", "latest-per-topic", "disconnect"],
+        )),
     }
 }
