@@ -123,3 +123,24 @@ fn a_start_that_ends_between_two_names_of_a_salvaged_file_is_made_up_for() {
     assert_eq!(directory.open().1.sessions.len(), 1);
     assert!(directory.file().exists());
 }
+
+#[test]
+fn a_file_whose_tables_are_said_to_be_of_another_kind_is_set_aside() {
+    let directory = Directory::new("another-kind");
+    let (store, _) = directory.open();
+    let ops = vec![Op::Message {
+        ticket: Ticket(1),
+        kept: kept("t", "payload".to_owned()),
+        owed: [owed(1)].into(),
+    }];
+    store_all(&store, [attached(1, None).to_vec(), ops].concat());
+    drop(store);
+    let database = Database::open(directory.file()).expect("a store");
+    let transaction = database.begin_write().expect("a transaction");
+    transaction.delete_table(SESSIONS).expect("deleted");
+    transaction.open_table(TableDefinition::<&str, u64>::new("sessions")).expect("of another kind");
+    transaction.commit().expect("written");
+    drop(database);
+    let (_store, restored, damage) = DiskStore::open(directory.settings()).expect("it opens");
+    assert!(restored.sessions.is_empty() && damage.set_aside.is_some() && damage.salvaged > 0);
+}

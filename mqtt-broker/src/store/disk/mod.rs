@@ -279,6 +279,12 @@ fn open_error(file: &Path, error: EngineError) -> Option<OpenError> {
             Some(OpenError::Directory { path, error })
         }
         redb::Error::Io(_) | redb::Error::Corrupted(_) => None,
+        // the format is as it should be, so what the file says of its tables is not what was written
+        redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TableIsNotMultimap(_)
+        | redb::Error::TableDoesNotExist(_) => None,
         error => Some(OpenError::Engine { path, error: error.to_string() }),
     }
 }
