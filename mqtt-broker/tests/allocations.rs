@@ -48,7 +48,7 @@ fn connect(core: &mut ShardCore, client_id: u8) -> Slot {
                 decoder,
                 unread,
                 admission: Admission::default(),
-                stores: true,
+                terms: Arc::default(),
             },
         )
         .unwrap();

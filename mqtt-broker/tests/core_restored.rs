@@ -6,7 +6,7 @@ mod sim;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mqtt_broker::config::Config;
+use mqtt_broker::config::{Config, Terms};
 use mqtt_broker::core::{ConnectionId, Counter};
 use mqtt_broker::store::{MemoryStore, WallTime};
 use mqtt_codec::{Connect, Packet, QoS, Seconds, Version};
@@ -193,7 +193,7 @@ fn what_a_listener_without_durability_takes_reaches_everybody_and_is_gone_with_t
         lives.sim.cut(reader);
         let writer = lives.sim.connect(connect(Version::V5, "writer"));
         lives.sim.send(writer, &[retain("kept", "old", None), publish("t/1", "stored", QoS::AtLeastOnce, 1)]);
-        lives.sim.stores = false;
+        lives.sim.terms = Arc::new(Terms { stores: false, ..Terms::default() });
         let (fleeting, _) = lives.come(Version::V5, "fleeting");
         let messages = |text| {
             [

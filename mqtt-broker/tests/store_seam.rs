@@ -111,7 +111,7 @@ impl Bench {
             decoder,
             unread,
             admission: Admission::default(),
-            stores: true,
+            terms: Arc::default(),
         };
         self.core.connect(self.now, new)
     }

@@ -31,6 +31,12 @@ pub struct Limits {
     /// Messages that a client may publish at once before `publish_rate` holds it up. Default 1,000: what a device has
     /// gathered while it was away.
     pub publish_burst: NonZeroU32,
+    /// Bytes of messages that all sessions together hold in memory, because they wait for their clients or for an
+    /// acknowledgement; what waits in the store is not in memory. From half of it on no session may hold more than an
+    /// equal part of the other half, and what comes beyond is treated as its `overflow` says. A message that several
+    /// sessions hold counts for each, and each may hold 16 KiB whatever the others do. Default 1 GiB, so that the defaults suit a small machine; beside it each connection has up to
+    /// `output` bytes.
+    pub session_bytes: usize,
     /// Subscriptions of one session. Default 10,000.
     pub subscriptions: usize,
     /// Retained messages. Default 1,000,000.
@@ -65,6 +71,7 @@ impl Default for Limits {
             client_id_length: 65_535,
             publish_rate: None,
             publish_burst: NonZeroU32::MIN.saturating_add(999),
+            session_bytes: 1 << 30,
             subscriptions: 10_000,
             retained_messages: 1_000_000,
             retained_bytes: 1 << 30,

@@ -16,6 +16,7 @@ mod place;
 pub mod quantity;
 mod renewed;
 mod store;
+mod terms;
 mod transport;
 
 use std::collections::HashSet;
@@ -40,6 +41,10 @@ pub use lobby::{LobbyLimits, StageLimits};
 pub use network::{Network, NetworkError};
 pub use place::Place;
 pub use store::{Durability, StoreSettings};
+pub use terms::{
+    AutoSubscription, AutoSubscriptionError, MountPoint, MountPointError, QueueChanges, Rewrite,
+    RewriteError, Terms,
+};
 pub use transport::{TcpSettings, TlsSettings, TlsVersion};
 
 /// Everything that can be set.

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use mqtt_codec::QoS;
+use mqtt_codec::{QoS, ReasonCode};
 use mqtt_session::{DropReason, Overflow, QueueLimits, StoredMessage, Ticket, Time, Transmit};
 
 use super::clients::Client;
@@ -81,7 +81,10 @@ impl Client {
 
     /// Whether a message for the session waits in the store rather than in memory.
     pub(super) fn waits_in_store(&self) -> bool {
-        self.link.is_none() || self.backlog.is_some() || self.session.queued() >= IN_MEMORY
+        // of what waits there nobody knows the topic
+        let keeps_latest = self.session.queue_limits().overflow == Overflow::LatestPerTopic;
+        let is_behind = self.link.is_none() || self.session.queued() >= IN_MEMORY;
+        self.backlog.is_some() || (is_behind && !keeps_latest)
     }
 
     /// Whether a message that is not stored has to wait for some that are.
@@ -93,17 +96,20 @@ impl Client {
     pub(super) fn wait_in_store(
         &mut self,
         waiting: Waiting,
-        limits: &QueueLimits,
         mut dropped: impl FnMut(Ticket),
     ) -> Result<(), DropReason> {
         let held = (self.session.queued(), self.session.held_bytes() + waiting.bytes as usize);
+        let limits = self.session.queue_limits();
         let backlog = self.backlog.get_or_insert_default();
         while backlog.is_full(held, limits) {
             let oldest = match limits.overflow {
-                Overflow::DropOldest => backlog.pop(),
+                Overflow::DropOldest | Overflow::LatestPerTopic => backlog.pop(),
                 _ => None,
             };
             let Some(oldest) = oldest else {
+                if limits.overflow == Overflow::Disconnect {
+                    self.session.disconnect(ReasonCode::QuotaExceeded);
+                }
                 self.forget_empty_backlog();
                 return Err(DropReason::QueueFull);
             };
@@ -115,12 +121,9 @@ impl Client {
     }
 
     /// Keeps a message that is not stored behind those that are.
-    pub(super) fn wait_behind_store(
-        &mut self,
-        message: StoredMessage,
-        limits: &QueueLimits,
-    ) -> Result<(), DropReason> {
+    pub(super) fn wait_behind_store(&mut self, message: StoredMessage) -> Result<(), DropReason> {
         let held = (self.session.queued(), self.session.held_bytes() + message.message.bytes());
+        let limits = self.session.queue_limits();
         let backlog = self.backlog.get_or_insert_default();
         if backlog.is_full(held, limits) {
             return Err(DropReason::QueueFull);
@@ -178,7 +181,7 @@ impl Client {
 
     /// Takes a message from the store into the session; `false` if it is not for the client any more.
     fn take_stored(&mut self, hub: &Hub, now: Time, stored: StoredDelivery) -> bool {
-        let withheld = self.guarded && !self.may_receive(stored.kept.message.topic.as_str());
+        let withheld = self.is_barred(stored.kept.message.topic.as_str());
         if withheld {
             hub.counters(self.key.shard).add(Counter::PublishWithheld, 1);
         } else if let Some(message) = to_session(hub, now, stored) {

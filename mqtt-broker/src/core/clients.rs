@@ -11,6 +11,7 @@ use mqtt_session::{Drops, ServerSession, Time};
 use super::access::ClientAccess;
 use super::backlog::Backlog;
 use super::filters::Filters;
+use super::names::Names;
 use super::output::Output;
 use super::pace::Pace;
 use super::replay::Replays;
@@ -38,9 +39,13 @@ pub(super) struct Client {
     pub(super) access: Option<Arc<ClientAccess>>,
     /// Whether it may not have all that its subscriptions match.
     pub(super) guarded: bool,
+    /// Bytes at the beginning of topics that it does not see.
+    pub(super) hidden: u16,
     pub(super) filters: Filters,
     /// Retained messages that the client is still owed, on this connection or the next.
     pub(super) replays: Replays,
+    /// Bytes that the session holds, as they were counted.
+    pub(super) held: usize,
     /// Messages of the session that were counted as dropped.
     pub(super) dropped: Drops,
     /// The deadline that the timers hold for this slot.
@@ -67,9 +72,26 @@ pub(super) struct Link {
     pub(super) expires: Option<Time>,
     /// Whether the store keeps what the client publishes.
     pub(super) stores: bool,
+    /// Its topics, where those of the broker are others.
+    pub(super) names: Option<Arc<Names>>,
 }
 
 impl Link {
+    pub(super) fn new(connection: ConnectionId, decoder: Decoder, output: usize) -> Self {
+        Self {
+            connection,
+            reader: Some(Box::new(Reader { decoder, unread: Vec::new() })),
+            output: Output::new(output),
+            throttled: false,
+            pace: None,
+            starved: false,
+            stalled: None,
+            expires: None,
+            stores: true,
+            names: None,
+        }
+    }
+
     /// The client has taken `bytes` of its output.
     pub(super) fn note_taken(&mut self, now: Time, bytes: usize) {
         self.stalled = match self.stalled {
@@ -179,8 +201,10 @@ impl Clients {
                 user: None,
                 access: None,
                 guarded: false,
+                hidden: 0,
                 filters: Filters::default(),
                 replays: Replays::default(),
+                held: 0,
                 dropped: Drops::default(),
                 armed: None,
                 dirty: false,

@@ -1,15 +1,18 @@
 //! A client connects, its connection ends, its session ends.
 
-use mqtt_codec::{Connect, Decoder, ReasonCode, Text};
-use mqtt_session::{CloseReason, ServerEvent, ServerSession, Time};
+use std::sync::Arc;
 
-use super::clients::{Link, Reader};
+use mqtt_codec::{Connect, Decoder, ReasonCode, Text};
+use mqtt_session::{CloseReason, ServerConfig, ServerEvent, ServerSession, Time};
+
+use super::clients::Link;
 use super::lobby::Refusal;
-use super::output::Output;
+use super::names::{Names, Unmountable};
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
 use super::turn::count_messages;
 use super::user::Admission;
+use crate::config::Terms;
 
 /// A connection whose CONNECT was accepted, on its way to the shard where the client lives.
 #[derive(Debug)]
@@ -26,8 +29,8 @@ pub struct NewConnection {
     pub unread: Vec<u8>,
     /// Who the client is.
     pub admission: Admission,
-    /// Whether the store keeps what the client publishes.
-    pub stores: bool,
+    /// What holds for clients that come the way it came.
+    pub terms: Arc<Terms>,
 }
 
 impl ShardCore {
@@ -35,9 +38,10 @@ impl ShardCore {
     ///
     /// # Errors
     /// What to tell a client that would need a new session where there are `limits.sessions`, or whose identifier is longer than
-    /// `limits.client_id_length` or that of the session of another user; or that would need the store while that takes no more.
+    /// `limits.client_id_length` or that of the session of another user; or that would need the store while that takes no more;
+    /// or that has no mount point, or a Will outside of it.
     pub fn connect(&mut self, now: Time, new: NewConnection) -> Result<Slot, Refusal> {
-        let NewConnection { connection, connect, assigned, mut decoder, unread, admission, stores } = new;
+        let NewConnection { connection, mut connect, assigned, mut decoder, unread, admission, terms } = new;
         if connect.client_id.len() > self.config.limits.client_id_length {
             return Err(Refusal::new(connect.version, ReasonCode::ClientIdentifierNotValid));
         }
@@ -48,6 +52,7 @@ impl ShardCore {
         if old.is_some_and(|old| self.is_foreign(old, &admission)) {
             return Err(Refusal::foreign_session(connect.version));
         }
+        let names = self.names_of(&terms, &mut connect, &admission)?;
         let access = self.access_of(&connect, admission.user.as_ref())?;
         if let Some(old) = old {
             self.take_over(now, old);
@@ -64,20 +69,14 @@ impl ShardCore {
         };
         decoder.set_max_packet_size(config.session.maximum_packet_size);
         decoder.set_topic_alias_maximum(config.session.topic_alias_maximum);
-        let link = Link {
-            connection,
-            reader: Some(Box::new(Reader { decoder, unread: Vec::new() })),
-            output: Output::new(config.limits.output),
-            throttled: false,
-            pace: None,
-            starved: false,
-            stalled: None,
-            expires: admission.expires,
-            stores,
-        };
+        let mut link = Link::new(connection, decoder, config.limits.output);
+        (link.expires, link.stores, link.names) = (admission.expires, terms.stores, names.clone());
         let Some(client) = self.clients.get(slot) else { return Ok(slot) };
         let assigned: Option<Text> = assigned.then(|| connect.client_id.clone());
-        let attached = client.session.attach(now, &connect.view(), assigned, &config.session);
+        let session = ServerConfig { queue: terms.queue.of(&config.session.queue), ..config.session };
+        let attached = client.session.attach(now, &connect.view(), assigned, &session);
+        client.hidden = names.as_ref().map_or(0, |names| names.hidden());
+        client.session.hide_prefix(client.hidden);
         if !attached.session_present {
             Self::remove_subscriptions(&self.hub, client);
             client.backlog = None;
@@ -102,10 +101,34 @@ impl ShardCore {
         self.mark(slot);
         self.handle_session(now, slot);
         self.tell_owed(slot);
+        self.subscribe_unasked(slot, &terms);
         if !unread.is_empty() {
             self.handle_bytes(now, slot, &unread);
         }
         Ok(slot)
+    }
+
+    /// The names of a client that connects, and its CONNECT with the broker's: a session that reaches beyond what the
+    /// client may see now does not go on.
+    fn names_of(
+        &mut self,
+        terms: &Arc<Terms>,
+        connect: &mut Connect,
+        admission: &Admission,
+    ) -> Result<Option<Arc<Names>>, Refusal> {
+        let refused = |reason| Refusal::new(connect.version, reason);
+        let user_name = admission.user_name().map(|name| name.as_str());
+        let names = Names::of(terms, &connect.client_id, user_name)
+            .map_err(|Unmountable| refused(ReasonCode::NotAuthorized))?;
+        let Some(names) = names else { return Ok(None) };
+        if !names.name_will(connect) {
+            return Err(Refusal::new(connect.version, ReasonCode::TopicNameInvalid));
+        }
+        let client = self.clients.find(&connect.client_id).and_then(|slot| self.clients.get(slot));
+        if client.is_some_and(|client| client.filters.iter().any(|filter| !names.encloses(filter.view()))) {
+            connect.clean_start = true;
+        }
+        Ok(Some(Arc::new(names)))
     }
 
     /// Whether a session is that of another user. One that nobody in particular began is anybody's.
@@ -159,7 +182,9 @@ impl ShardCore {
                     // the store hears of the end as well
                     self.store_effects(now, slot);
                     let Some(client) = self.clients.get(slot) else { break };
-                    count_messages(client, self.hub.counters(self.shard));
+                    let counters = self.hub.counters(self.shard);
+                    count_messages(client, counters);
+                    counters.change_held(client.held, 0);
                     Self::remove_subscriptions(&self.hub, client);
                     self.hub.presences.set_access(key, None);
                     self.hub.presences.set_owed(key, None);

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use mqtt_codec::{QoS, SubscriptionId};
-use mqtt_session::{Delivered, DropReason, Outbound, QueueLimits, StoredMessage, Ticket, Time};
+use mqtt_session::{Delivered, DropReason, Outbound, StoredMessage, Ticket, Time};
 
 use super::access::Rules;
 use super::clients::{Client, Clients};
+use super::holding::UNLIMITED;
 use super::hub::Hub;
 use super::journal::Journal;
 use super::local::{self, Locals};
 use super::mail::{Forwarded, Mail};
 use super::router::{Granted, GroupId, Matched, SessionKey};
-use super::shard::{ShardCore, Work, mark};
+use super::shard::{ShardCore, Slot, Work, mark};
 use super::stats::{Counter, Counters};
 use super::turn::count_messages;
 use crate::store::{Owed, SessionNumber, Waiting};
@@ -48,7 +49,6 @@ struct Delivery<'s> {
     work: &'s mut Work,
     now: Time,
     from: Option<SessionKey>,
-    limits: &'s QueueLimits,
     journal: &'s mut Journal,
     /// Whether another shard has stored the message, with those who are owed it.
     forwarded: bool,
@@ -63,7 +63,7 @@ impl ShardCore {
         let topic = message.message().topic.as_str();
         let (hub, rules, shard) = (&*self.hub, &self.rules, self.shard);
         let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
-        let (limits, journal) = (&self.config.session.queue, &mut self.journal);
+        let journal = &mut self.journal;
         let mut delivery = Delivery {
             shard,
             hub,
@@ -73,7 +73,6 @@ impl ShardCore {
             work,
             now,
             from,
-            limits,
             journal,
             forwarded: false,
             first: message.ticket,
@@ -101,7 +100,7 @@ impl ShardCore {
         let (hub, rules, shard) = (&*self.hub, &self.rules, self.shard);
         let (clients, locals, work) = (&mut self.clients, &mut self.locals, &mut self.work);
         let from = *from;
-        let (limits, journal) = (&self.config.session.queue, &mut self.journal);
+        let journal = &mut self.journal;
         let mut delivery = Delivery {
             shard,
             hub,
@@ -111,7 +110,6 @@ impl ShardCore {
             work,
             now,
             from,
-            limits,
             journal,
             forwarded: true,
             first: *ticket,
@@ -256,7 +254,7 @@ impl Delivery<'_> {
         let owed = client.owed_as().filter(|_| message.ticket != Ticket::default());
         let combined = Combined::of(granted, self.from == Some(key));
         let counters = self.hub.counters(self.shard);
-        let kept = if client.guarded && !client.may_receive(message.message().topic.as_str()) {
+        let kept = if client.is_barred(message.message().topic.as_str()) {
             counters.add(Counter::PublishWithheld, 1);
             false
         } else if let Some(combined) = &combined {
@@ -266,7 +264,8 @@ impl Delivery<'_> {
                 Some(session) if client.waits_in_store() => {
                     let waiting = waiting(message);
                     let (first, owed, journal) = (self.first, &mut self.work.owed, &mut self.journal);
-                    leave_in_store(client, waiting, self.limits, counters, |oldest| {
+                    let dirty = &mut self.work.dirty;
+                    leave_in_store(client, waiting, counters, dirty, |oldest| {
                         // the store has not heard of those that came with this message
                         let is_it =
                             |(ticket, owed): &(Ticket, Owed)| *ticket == oldest && owed.session == session;
@@ -279,7 +278,7 @@ impl Delivery<'_> {
                 }
                 None if client.waits_behind_store(qos) => {
                     let waiting = combined.stored(message, qos);
-                    let kept = client.wait_behind_store(waiting, self.limits);
+                    let kept = client.wait_behind_store(waiting);
                     count_drop(kept, counters)
                 }
                 _ => {
@@ -340,11 +339,16 @@ fn deliver_to_session(
     message: &mut Outbound<'_>,
     matched: &mqtt_session::Matched<'_>,
 ) -> bool {
-    let output = client.link.as_deref_mut().map(|link| {
-        work.prepare(&mut link.output);
-        &mut link.output
+    let delivered = client.within(work.share, |client| {
+        let output = client.link.as_deref_mut().map(|link| {
+            work.prepare(&mut link.output);
+            &mut link.output
+        });
+        client.session.deliver(now, message, matched, output)
     });
-    let delivered = client.session.deliver(now, message, matched, output);
+    if work.share != UNLIMITED && delivered == Delivered::Dropped(DropReason::QueueFull) {
+        counters.add(Counter::DroppedBudget, 1);
+    }
     if client.link.is_some() {
         mark(client, &mut work.dirty);
     } else {
@@ -358,14 +362,17 @@ fn deliver_to_session(
 fn leave_in_store(
     client: &mut Client,
     waiting: Waiting,
-    limits: &QueueLimits,
     counters: &Counters,
+    dirty: &mut Vec<Slot>,
     mut dropped: impl FnMut(Ticket),
 ) -> bool {
-    let kept = client.wait_in_store(waiting, limits, |oldest| {
+    let kept = client.wait_in_store(waiting, |oldest| {
         count_drop(Err(DropReason::QueueFull), counters);
         dropped(oldest);
     });
+    if client.session.close_reason().is_some() {
+        mark(client, dirty);
+    }
     count_drop(kept, counters)
 }
 

@@ -251,6 +251,10 @@ impl Hub {
         self.counters.get(usize::from(shard)).unwrap_or(&self.counters[0])
     }
 
+    pub(super) fn all_counters(&self) -> impl Iterator<Item = &Counters> {
+        self.counters.iter()
+    }
+
     /// A counter over all shards.
     pub fn total(&self, counter: Counter) -> u64 {
         self.counters.iter().map(|counters| counters.get(counter)).sum()

@@ -12,6 +12,7 @@ use super::access::{Action, ClientAccess, Extent, Rules};
 use super::clients::Client;
 use super::hub::Hub;
 use super::lobby::Refusal;
+use super::names::sees;
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
 use super::user::User;
@@ -121,8 +122,14 @@ impl Client {
         access.rules().citation(access.may_subscribe(inner(filter)).rule)
     }
 
+    /// Whether the client is not to have what its subscriptions match.
+    #[inline]
+    pub(super) fn is_barred(&self, topic: &str) -> bool {
+        (self.guarded && !self.may_receive(topic)) || !sees(self.hidden, topic)
+    }
+
     /// Whether the client may have what is published to a topic.
-    pub(super) fn may_receive(&self, topic: &str) -> bool {
+    fn may_receive(&self, topic: &str) -> bool {
         self.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{Message, PublishRef, QoS, ReasonCode, Seconds, Will};
+use mqtt_codec::{Message, MessageRef, PublishRef, QoS, ReasonCode, Seconds, Topic, Will};
 use mqtt_session::{Outbound, Receipt, Time};
 
 use super::access::Action;
@@ -25,6 +25,11 @@ fn is_sys(topic: &str) -> bool {
     topic.starts_with("$SYS/") || topic == "$SYS"
 }
 
+/// The packet with another topic.
+fn with_topic<'a>(publish: &PublishRef<'a>, topic: &'a Topic) -> PublishRef<'a> {
+    PublishRef { message: MessageRef { topic: topic.view(), ..publish.message }, ..*publish }
+}
+
 impl ShardCore {
     /// A PUBLISH of a client: refused, or retained and routed, then acknowledged.
     pub(super) fn handle_publish(
@@ -37,7 +42,19 @@ impl ShardCore {
     ) {
         self.counters().add(Counter::PublishReceived, 1);
         let mut wait = None;
-        let reason = match self.refusal(slot, publish.message.topic.as_str(), publish.retain) {
+        let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
+        let named = link
+            .and_then(|link| link.names.as_ref())
+            .map(|names| names.topic(publish.message.topic.as_str()));
+        let publish = &match &named {
+            Some(Some(topic)) => with_topic(publish, topic),
+            _ => *publish,
+        };
+        let refusal = match named {
+            Some(None) => Some(ReasonCode::TopicNameInvalid),
+            _ => self.refusal(slot, publish.message.topic.as_str(), publish.retain),
+        };
+        let reason = match refusal {
             Some(reason) => {
                 self.counters().add(Counter::PublishRefused, 1);
                 if reason == ReasonCode::NotAuthorized && self.ends_refused(slot) {

@@ -164,7 +164,7 @@ fn deliver(
     retained: &RetainedMessage,
 ) {
     let RetainedMessage { message, qos, expires } = retained;
-    if client.guarded && !client.may_receive(message.topic.as_str()) {
+    if client.is_barred(message.topic.as_str()) {
         return counters.add(Counter::PublishWithheld, 1);
     }
     let mut scratch = std::mem::take(&mut work.scratch);

@@ -34,6 +34,7 @@ impl ShardCore {
             client.filters.insert(filter);
         }
         client.follow(&self.rules, &self.hub);
+        client.count_held(self.hub.counters(self.shard));
         self.hub.presences.set_owed(client.key, client.owed_as());
     }
 

@@ -9,6 +9,7 @@ use mqtt_session::{CloseReason, Ticket, Time};
 use super::access::{Action, Rules};
 use super::clients::Clients;
 use super::delivery::{Target, weigh};
+use super::holding::UNLIMITED;
 use super::hub::Hub;
 use super::journal::Journal;
 use super::local::Locals;
@@ -122,11 +123,13 @@ pub(super) struct Work {
     pub(super) not_authorized: Option<Notice>,
     /// What clients say of themselves; each is silent until it is answered.
     pub(super) reauthentications: VecDeque<Reauthentication>,
-    /// Mail for each other shard.
     /// Who is owed the message that is being published, and under which number.
     pub(super) owed: Vec<(Ticket, Owed)>,
+    /// Mail for each other shard.
     pub(super) outboxes: Vec<Vec<Mail>>,
     pub(super) scratch: Vec<u8>,
+    /// Bytes that a session may hold in this turn.
+    pub(super) share: usize,
     pool: Vec<Vec<u8>>,
     pub(super) stopping: bool,
 }
@@ -178,7 +181,8 @@ impl ShardCore {
             bytes: config.limits.match_cache.saturating_mul(CACHED_BYTES),
         };
         let seed = hub.seed();
-        let work = Work { outboxes: (0..hub.shards()).map(|_| Vec::new()).collect(), ..Work::default() };
+        let outboxes = (0..hub.shards()).map(|_| Vec::new()).collect();
+        let work = Work { outboxes, share: UNLIMITED, ..Work::default() };
         Self {
             shard,
             clients: Clients::new(shard, seed),

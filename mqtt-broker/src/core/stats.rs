@@ -52,6 +52,8 @@ counters! {
     DroppedQueueFull "publish/messages/dropped/queue full",
     /// Of these, messages larger than their receiver takes.
     DroppedTooLarge "publish/messages/dropped/too large",
+    /// Of these, messages that found `limits.session_bytes` used up, while their own session had room.
+    DroppedBudget "publish/messages/dropped/queue full/all sessions",
     /// Of these, messages whose place was taken by a newer one of their topic.
     DroppedReplaced "publish/messages/dropped/replaced",
     /// Times that packets of a client had to wait because it published faster than `limits.publish_rate`.
@@ -215,6 +217,9 @@ pub struct Counters {
     counts: [AtomicU64; Counter::ALL.len()],
     connected: AtomicU64,
     sessions: AtomicU64,
+    /// Bytes of messages that sessions hold, and how many hold any.
+    held: AtomicU64,
+    holders: AtomicU64,
 }
 
 impl Default for Counters {
@@ -223,6 +228,8 @@ impl Default for Counters {
             counts: [const { AtomicU64::new(0) }; Counter::ALL.len()],
             connected: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
+            held: AtomicU64::new(0),
+            holders: AtomicU64::new(0),
         }
     }
 }
@@ -241,6 +248,26 @@ impl Counters {
     /// Sessions, connected or not.
     pub fn sessions(&self) -> u64 {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of messages that sessions hold in memory.
+    pub fn held_bytes(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Sessions that hold any.
+    pub(super) fn holders(&self) -> u64 {
+        self.holders.load(Ordering::Relaxed)
+    }
+
+    /// A session held `before` bytes and holds `now`.
+    pub(super) fn change_held(&self, before: usize, now: usize) {
+        let change = |cell: &AtomicU64, before: u64, now: u64| {
+            let value = cell.load(Ordering::Relaxed);
+            cell.store((value + now).saturating_sub(before), Ordering::Relaxed);
+        };
+        change(&self.held, before as u64, now as u64);
+        change(&self.holders, u64::from(before > 0), u64::from(now > 0));
     }
 
     /// Adds to a counter. Only one thread writes, so a load and a store are enough.

@@ -1,6 +1,9 @@
 //! SUBSCRIBE and UNSUBSCRIBE of a client.
 
-use mqtt_codec::{ReasonCode, RetainHandling, SubscribeRef, SubscriptionRef, TopicFilterRef, UnsubscribeRef};
+use mqtt_codec::{
+    ReasonCode, RetainHandling, SubscribeRef, SubscriptionId, SubscriptionOptions, SubscriptionRef,
+    TopicFilterRef, UnsubscribeRef,
+};
 use mqtt_session::Time;
 
 use super::access::Action;
@@ -10,7 +13,7 @@ use super::replay::{Replay, Replays};
 use super::router::{Granted, SessionKey};
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
-use crate::config::Limits;
+use crate::config::{Limits, Terms};
 use crate::store::Op;
 
 /// Filters of one SUBSCRIBE, or as many as a session may have if those are more: each is compared with all rules of
@@ -21,46 +24,22 @@ impl ShardCore {
     /// Subscribes filter by filter, in order, answers once, then begins to send retained messages.
     pub(super) fn handle_subscribe(&mut self, now: Time, slot: Slot, subscribe: &SubscribeRef<'_>) {
         let Some(client) = self.clients.get(slot) else { return };
-        let at_once = FILTERS_AT_ONCE.max(self.config.limits.subscriptions);
+        let names = client.link.as_deref().and_then(|link| link.names.clone());
+        let mut granted = 0;
         let mut reasons = Vec::new();
-        let mut granted_filters = Vec::new();
         for SubscriptionRef { filter, options } in subscribe.filters {
-            let granted = Granted {
-                qos: options.qos,
-                no_local: options.no_local,
-                retain_as_published: options.retain_as_published,
-                subscription_id: subscribe.subscription_id,
-            };
-            let (reason, existed) = if reasons.len() < at_once {
-                subscribe_one(&self.hub, &self.config.limits, client, filter, granted)
-            } else {
-                (ReasonCode::QuotaExceeded, false)
-            };
-            reasons.push(reason);
-            if reason.is_error() {
-                let counters = self.hub.counters(self.shard);
-                counters.add(Counter::SubscriptionsRefused, 1);
-                if reason == ReasonCode::NotAuthorized {
-                    counters.add(Counter::SubscriptionsNotAuthorized, 1);
-                    let who = (client.id.as_str(), client.user.as_ref());
-                    let rule = || client.refuses(filter);
-                    self.work.note_not_authorized(who, Action::Subscribe, filter.as_str(), rule);
+            let reason = match names.as_ref().map(|names| names.filter(filter)) {
+                None => self.subscribe(slot, reasons.len(), filter, options, subscribe.subscription_id),
+                Some(Some(named)) => {
+                    self.subscribe(slot, reasons.len(), named.view(), options, subscribe.subscription_id)
                 }
-                continue;
-            }
-            granted_filters.push((filter, granted));
-            if wants_retained(options.retain_handling, existed) && is_plain(filter) {
-                client.replays.push(Replay::new(filter, options.qos, subscribe.subscription_id));
-            }
+                Some(None) => self.refuse_subscription(ReasonCode::TopicFilterInvalid),
+            };
+            granted += usize::from(!reason.is_error());
+            reasons.push(reason);
         }
-        let mut wait = None;
-        if let Some(session) = client.owed_as().filter(|_| !granted_filters.is_empty()) {
-            for (filter, granted) in granted_filters {
-                let filter = filter.to_topic_filter();
-                self.journal.note(Op::Subscribed { session, filter, granted });
-            }
-            wait = self.wait_for_store(now, slot);
-        }
+        let owed = self.clients.get(slot).is_some_and(|client| client.owed_as().is_some());
+        let wait = if owed && granted > 0 { self.wait_for_store(now, slot) } else { None };
         let Some(client) = self.clients.get(slot) else { return };
         client.session.answer_subscribe(subscribe.id, reasons, wait);
         client.replays.wait_for(wait);
@@ -71,12 +50,86 @@ impl ShardCore {
         }
     }
 
+    /// Subscribes a client that has connected to what it did not ask for, unless it is subscribed to that.
+    pub(super) fn subscribe_unasked(&mut self, slot: Slot, terms: &Terms) {
+        for (index, wanted) in terms.subscribe.iter().enumerate() {
+            let Some(client) = self.clients.get(slot) else { return };
+            let Some(link) = client.link.as_deref() else { return };
+            let user_name = client.user.as_ref().and_then(|user| user.name.as_deref());
+            let Some(filter) = wanted.filter.resolve_for(&client.id, user_name) else { continue };
+            let Ok(filter) = TopicFilterRef::new(&filter) else { continue };
+            let named = match &link.names {
+                Some(names) => names.filter(filter),
+                None => Some(filter.to_topic_filter()),
+            };
+            if let Some(filter) = named.filter(|filter| !client.filters.contains(filter.as_str())) {
+                self.subscribe(slot, index, filter.view(), wanted.options, None);
+            }
+        }
+    }
+
+    /// Subscribes a client to one filter, the `index`th at once; the code for SUBACK.
+    fn subscribe(
+        &mut self,
+        slot: Slot,
+        index: usize,
+        filter: TopicFilterRef<'_>,
+        options: SubscriptionOptions,
+        subscription_id: Option<SubscriptionId>,
+    ) -> ReasonCode {
+        let limits = &self.config.limits;
+        let Some(client) = self.clients.get(slot) else { return ReasonCode::UnspecifiedError };
+        let granted = Granted {
+            qos: options.qos,
+            no_local: options.no_local,
+            retain_as_published: options.retain_as_published,
+            subscription_id,
+        };
+        let (reason, existed) = if index < FILTERS_AT_ONCE.max(limits.subscriptions) {
+            subscribe_one(&self.hub, limits, client, filter, granted)
+        } else {
+            (ReasonCode::QuotaExceeded, false)
+        };
+        if reason.is_error() {
+            if reason == ReasonCode::NotAuthorized {
+                self.hub.counters(self.shard).add(Counter::SubscriptionsNotAuthorized, 1);
+                let who = (client.id.as_str(), client.user.as_ref());
+                let rule = || client.refuses(filter);
+                self.work.note_not_authorized(who, Action::Subscribe, filter.as_str(), rule);
+            }
+            return self.refuse_subscription(reason);
+        }
+        if let Some(session) = client.owed_as() {
+            self.journal.note(Op::Subscribed { session, filter: filter.to_topic_filter(), granted });
+        }
+        if wants_retained(options.retain_handling, existed) && is_plain(filter) {
+            client.replays.push(Replay::new(filter, options.qos, subscription_id));
+        }
+        reason
+    }
+
+    fn refuse_subscription(&self, reason: ReasonCode) -> ReasonCode {
+        self.counters().add(Counter::SubscriptionsRefused, 1);
+        reason
+    }
+
     /// Unsubscribes filter by filter, compared as texts. [MQTT-3.10.4-1]
     pub(super) fn handle_unsubscribe(&mut self, now: Time, slot: Slot, unsubscribe: &UnsubscribeRef<'_>) {
         let mut reasons = Vec::new();
         let mut stored = false;
+        let names = self.clients.get(slot).and_then(|client| client.link.as_deref()?.names.clone());
         for filter in unsubscribe.filters {
             let Some(client) = self.clients.get(slot) else { return };
+            let named = names.as_ref().map(|names| names.filter(filter));
+            let filter = match &named {
+                Some(Some(named)) => named.view(),
+                // it cannot have been subscribed to
+                Some(None) => {
+                    reasons.push(ReasonCode::NoSubscriptionExisted);
+                    continue;
+                }
+                None => filter,
+            };
             let existed = client.filters.remove(filter.as_str());
             if existed {
                 unsubscribe_key(&self.hub, client.key, filter);

@@ -54,6 +54,7 @@ impl ShardCore {
             ("clients/disconnected", sessions.saturating_sub(connected)),
             ("clients/maximum", self.hub.maximum()),
             ("clients/total", sessions),
+            ("sessions/bytes", self.hub.held_bytes()),
             ("lobby/half open", half_open),
             ("lobby/addresses", addresses),
             ("lobby/bytes", self.hub.lobby_bytes().used() as u64),

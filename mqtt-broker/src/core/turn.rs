@@ -12,6 +12,7 @@ impl ShardCore {
     ///
     /// Afterwards pull `poll_flush`, `poll_closed` and `poll_notice`.
     pub fn end_turn(&mut self, now: Time) {
+        self.share_memory();
         self.follow_rules();
         self.hear_store(now);
         self.store_turn(now);
@@ -28,7 +29,7 @@ impl ShardCore {
             if self.replay(now, slot) {
                 again.push(slot);
             }
-            self.filled(slot);
+            self.filled(now, slot);
             // what was filled may have effects of its own: the identifiers of QoS 2
             self.store_effects(now, slot);
         }
@@ -61,9 +62,13 @@ impl ShardCore {
     }
 
     /// Notes what has come of filling an output: bytes to write, or a buffer that was not needed.
-    fn filled(&mut self, slot: Slot) {
+    fn filled(&mut self, now: Time, slot: Slot) {
         let Some(client) = self.clients.get(slot) else { return };
         count_messages(client, self.hub.counters(self.shard));
+        if client.session.close_reason().is_some() {
+            // what was to be sent does not fit, or is too much for its queue
+            return self.handle_session(now, slot);
+        }
         let Some(link) = client.link.as_deref_mut() else { return };
         link.starved = !link.output.has_room();
         if link.output.is_empty() {
@@ -150,6 +155,7 @@ impl ShardCore {
 /// Adds what the session has written and dropped since the last call to the counters of the shard.
 pub(super) fn count_messages(client: &mut Client, counters: &Counters) {
     counters.add(Counter::PublishSent, u64::from(client.session.take_written()));
+    client.count_held(counters);
     let drops = client.session.drops();
     if drops == client.dropped {
         return;

@@ -13,6 +13,7 @@ use super::conversation::{Conversation, Unheard};
 use super::judges::{Awaited, Finding, Judgement, Judges, Plea};
 use super::shard_loop::ShardLoop;
 use crate::auth::{Attempt, Chain, Identity, Refused, Rejected, Secret};
+use crate::config::Terms;
 use crate::core::{Admission, ConnectionId, Departure, Limit, Refusal, Stage, User};
 
 /// Bytes behind CONNECT that are read before it is judged. What comes later waits in the socket.
@@ -27,8 +28,8 @@ pub(super) struct Knock {
     pub(super) decoder: Decoder,
     /// Bytes behind CONNECT.
     pub(super) unread: Vec<u8>,
-    /// Whether the store keeps what the client publishes.
-    pub(super) stores: bool,
+    /// What holds for clients that come this way.
+    pub(super) terms: Arc<Terms>,
 }
 
 /// A CONNECT that is being judged.

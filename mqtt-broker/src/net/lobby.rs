@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use mqtt_codec::{Connect, Decoder, Text};
 use mqtt_session::Time;
@@ -66,8 +66,8 @@ impl ShardLoop {
             connect.client_id = self.assign_id();
         }
         let stranger = self.connections.get(id).and_then(|known| known.stranger());
-        let stores = stranger.as_ref().is_none_or(|stranger| stranger.served.listener().stores);
-        let knock = Knock { connect, assigned, decoder, unread, stores };
+        let terms = stranger.as_ref().map(|stranger| Arc::clone(&stranger.served.listener().terms));
+        let knock = Knock { connect, assigned, decoder, unread, terms: terms.unwrap_or_default() };
         match stranger.and_then(|stranger| stranger.served.chain()) {
             Some(chain) => self.hand_in(now, id, chain, knock),
             // [MQTT-4.12.0-1]
@@ -117,7 +117,7 @@ impl ShardLoop {
         }
         let Arrival {
             stream,
-            knock: Knock { connect, assigned, decoder, unread, stores },
+            knock: Knock { connect, assigned, decoder, unread, terms },
             admission,
             attempt,
         } = arrival;
@@ -136,7 +136,7 @@ impl ShardLoop {
         }
         self.attach(
             now,
-            NewConnection { connection: id, connect, assigned, decoder, unread, admission, stores },
+            NewConnection { connection: id, connect, assigned, decoder, unread, admission, terms },
         );
         if let Some(connection) = self.connections.get(id)
             && connection.stream.has_ended()

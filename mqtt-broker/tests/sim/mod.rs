@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mqtt_broker::config::Config;
+use mqtt_broker::config::{Config, Terms};
 use mqtt_broker::core::{
     Admission, Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, Refusal, ShardCore, Slot,
     Verdict,
@@ -31,7 +31,7 @@ pub(crate) struct Sim {
     peers: HashMap<ConnectionId, Peer>,
     connections: u64,
     /// Whether the store keeps what those publish that connect from now on.
-    pub(crate) stores: bool,
+    pub(crate) terms: Arc<Terms>,
     /// Where large payloads were found when they were written.
     pub(crate) large: Vec<*const u8>,
 }
@@ -136,7 +136,7 @@ impl Sim {
         }
         let cores = (0..shards).map(|shard| ShardCore::new(shard, Arc::clone(&hub))).collect();
         let (now, peers) = (Time::from_secs(1), HashMap::new());
-        Self { hub, now, cores, woken, peers, connections: 0, stores: true, large: Vec::new() }
+        Self { hub, now, cores, woken, peers, connections: 0, terms: Arc::default(), large: Vec::new() }
     }
 
     /// Connects and runs until CONNACK is there.
@@ -171,7 +171,7 @@ impl Sim {
             decoder,
             unread,
             admission: Admission::default(),
-            stores: self.stores,
+            terms: Arc::clone(&self.terms),
         };
         let slot = self.cores[shard].connect(self.now, new)?;
         let mut decoder = Decoder::client(version, u32::MAX);

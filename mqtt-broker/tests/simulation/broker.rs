@@ -36,7 +36,7 @@ impl World {
                         decoder,
                         unread,
                         admission,
-                        stores: true,
+                        terms: Arc::default(),
                     };
                     link.server = ServerEnd::Arriving(Box::new(new));
                 }

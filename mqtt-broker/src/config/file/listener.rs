@@ -1,12 +1,17 @@
 //! The `[[listener]]` tables.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer};
 
 use super::lobby::{StageTable, networks};
 use super::scalar::Scalar;
-use crate::config::{ClientCertificate, Listener, Network, StageLimits};
+use super::terms::{QueueChangesTable, mount_point, rewrites, subscriptions};
+use crate::config::{
+    AutoSubscription, ClientCertificate, Listener, MountPoint, Network, QueueChanges, Rewrite, StageLimits,
+    Terms,
+};
 
 /// A table as it is written; [`Listener`] has the meaning of each setting.
 #[derive(serde::Deserialize)]
@@ -34,6 +39,14 @@ struct Table {
     lobby: StageLimits,
     #[serde(default = "stored", rename = "durability", deserialize_with = "stores")]
     stores: bool,
+    #[serde(default, with = "QueueChangesTable")]
+    queue: QueueChanges,
+    #[serde(default, deserialize_with = "mount_point")]
+    mount_point: Option<MountPoint>,
+    #[serde(default, deserialize_with = "rewrites")]
+    rewrite: Vec<Rewrite>,
+    #[serde(default, deserialize_with = "subscriptions")]
+    subscribe: Vec<AutoSubscription>,
     #[serde(default, deserialize_with = "permissions")]
     permissions: Option<u32>,
 }
@@ -49,7 +62,13 @@ fn listener<E: de::Error>(table: Table) -> Result<Listener, E> {
     }
     Ok(Listener {
         address,
-        stores: table.stores,
+        terms: Arc::new(Terms {
+            stores: table.stores,
+            queue: table.queue,
+            mount_point: table.mount_point,
+            rewrite: table.rewrite,
+            subscribe: table.subscribe,
+        }),
         certificate: table.certificate,
         key: table.key,
         client_ca: table.client_ca,

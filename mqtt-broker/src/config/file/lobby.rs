@@ -79,7 +79,7 @@ fn some_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>
     duration(input).map(Some)
 }
 
-fn some_size<'de, D: Deserializer<'de>, T: TryFrom<u64>>(input: D) -> Result<Option<T>, D::Error> {
+pub(super) fn some_size<'de, D: Deserializer<'de>, T: TryFrom<u64>>(input: D) -> Result<Option<T>, D::Error> {
     size(input).map(Some)
 }
 

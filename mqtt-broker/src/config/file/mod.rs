@@ -11,6 +11,7 @@ mod line;
 mod listener;
 mod lobby;
 mod scalar;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -121,6 +122,8 @@ struct LimitsTable {
     #[serde(deserialize_with = "rate")]
     publish_rate: Option<NonZeroU32>,
     publish_burst: NonZeroU32,
+    #[serde(deserialize_with = "size")]
+    session_bytes: usize,
     subscriptions: usize,
     retained_messages: usize,
     #[serde(deserialize_with = "size")]

@@ -1,5 +1,10 @@
+use mqtt_codec::{QoS, RetainHandling};
+
 use super::*;
-use crate::config::{Address, CertificateName, ClientCertificate, ConfigError, StageLimits};
+use crate::config::{
+    Address, AutoSubscription, CertificateName, ClientCertificate, ConfigError, QueueChanges, Rewrite,
+    StageLimits, Terms,
+};
 
 const EXAMPLE: &str = include_str!("../../../mqtt-broker.toml");
 
@@ -221,7 +226,56 @@ fn a_listener_table_says_what_holds_there() {
     };
     assert_eq!(ws.lobby, stages);
     assert_eq!((unix.permissions, text.permissions), (Some(0o600), Some(0o660)));
-    assert_eq!((unix.stores, text.stores), (false, true));
+    assert_eq!((unix.terms.stores, text.terms.stores), (false, true));
+}
+
+#[test]
+fn a_listener_has_terms_for_its_clients() {
+    let text = "
+        [[listener]]
+        address = 'tcp://127.0.0.1'
+        queue = { messages = 5, bytes = '1KiB', window = 3, overflow = 'latest-per-topic' }
+        mount_point = 'tenants/%u/'
+        rewrite = [{ from = 'old/+', to = 'new/{1}' }]
+        subscribe = [
+            { filter = 'devices/%c' },
+            { filter = 'all', qos = 2, no_local = true, retain_as_published = true, retained = false },
+        ]";
+    let config: Config = text.parse().expect("a configuration");
+    let mut all = AutoSubscription::new("all", QoS::ExactlyOnce).expect("a filter");
+    all.options.no_local = true;
+    all.options.retain_as_published = true;
+    all.options.retain_handling = RetainHandling::Never;
+    let expected = Terms {
+        stores: true,
+        queue: QueueChanges {
+            messages: Some(5),
+            bytes: Some(1 << 10),
+            window: NonZeroU16::new(3),
+            overflow: Some(Overflow::LatestPerTopic),
+        },
+        mount_point: Some("tenants/%u".parse().expect("a mount point")),
+        rewrite: vec![Rewrite::new("old/+", "new/{1}").expect("a rule")],
+        subscribe: vec![AutoSubscription::new("devices/%c", QoS::AtMostOnce).expect("a filter"), all],
+    };
+    assert_eq!(*config.listeners[0].terms, expected);
+}
+
+#[test]
+fn terms_that_cannot_be_are_told() {
+    for (setting, sentence) in [
+        ("mount_point = '#'", "a mount point has neither + nor #"),
+        ("rewrite = [{ from = 'a', to = '{1}' }]", "to has {1}, but from has 0 wildcards"),
+        ("rewrite = [{ from = 'a/#/b', to = 'x' }]", "from is no topic filter"),
+        ("subscribe = [{ filter = '$share/x' }]", "a shared subscription is $share/NAME/FILTER"),
+        ("subscribe = [{ filter = 'a', qos = 3 }]", "qos is 0, 1 or 2"),
+        ("subscribe = [{ filter = '$share/x/a', no_local = true }]", "cannot have no_local"),
+        ("queue = { size = 1 }", "unknown field `size`"),
+    ] {
+        let text = format!("[[listener]]\naddress = 'tcp://127.0.0.1'\n{setting}");
+        let error = error(&text);
+        assert!(error.starts_with("line 3: ") && error.contains(sentence), "{error}");
+    }
 }
 
 #[test]

@@ -6,8 +6,9 @@ mod misfit;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::{Network, StageLimits};
+use super::{Network, StageLimits, Terms};
 
 pub use address::{Address, ListenError};
 pub use misfit::Misfit;
@@ -46,10 +47,8 @@ pub struct Listener {
     pub connections: Option<usize>,
     /// What its strangers may take, where that is other than in [`LobbyLimits`](super::LobbyLimits).
     pub lobby: StageLimits,
-    /// Whether the store keeps what its clients publish. Default true. Without it, messages that are published here and have not
-    /// reached everybody are gone with the process, and a retained one takes what was stored of its topic with it; sessions, and
-    /// what others publish to them, are stored all the same. In a file: `durability = "none"`.
-    pub stores: bool,
+    /// What holds for its clients.
+    pub terms: Arc<Terms>,
     /// Who on the machine may connect to a unix socket, as mode bits of its file. Default 0o660: owner and group.
     pub permissions: Option<u32>,
 }
@@ -92,7 +91,7 @@ impl Listener {
             allow_anonymous: None,
             connections: None,
             lobby: StageLimits::default(),
-            stores: true,
+            terms: Arc::default(),
             permissions: None,
         }
     }

@@ -71,6 +71,11 @@ impl Pattern {
     }
 
     /// The filter for one client; `None` if with its names it matches nothing.
+    pub(crate) fn resolve_for(&self, client_id: &str, user_name: Option<&str>) -> Option<Cow<'_, str>> {
+        self.resolve(Names { client_id, user_name })
+    }
+
+    /// The filter for one client; `None` if with its names it matches nothing.
     pub(super) fn resolve(&self, names: Names<'_>) -> Option<Cow<'_, str>> {
         if !self.is_template {
             return Some(Cow::Borrowed(&self.text));

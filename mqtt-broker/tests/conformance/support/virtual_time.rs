@@ -57,7 +57,7 @@ impl World {
             decoder,
             unread,
             admission: Admission::default(),
-            stores: true,
+            terms: Arc::default(),
         };
         let slot = self.core.connect(self.now, new).expect("room for a session");
         self.peers.push(Peer { version, slot, received: Vec::new(), open: true });
