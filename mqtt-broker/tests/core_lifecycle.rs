@@ -445,3 +445,33 @@ fn connect_somebody(sim: &mut Sim, random: &mut Random) -> ConnectionId {
     connect.will = (random.below(2) == 0).then(|| will("t/1", "will", random.below(3) as u32 * 20));
     sim.connect_with(connect, &[])
 }
+
+#[test]
+fn a_message_is_retained_no_longer_than_the_limit_and_nobody_is_told_of_another_expiry() {
+    let mut sim = Sim::with(1, |config| config.limits.retained_expiry = Some(Duration::from_secs(60)));
+    let writer = sim.connect(connect(Version::V5, "writer"));
+    sim.send(
+        writer,
+        &[retain("forever", "1", None), retain("long", "2", Some(100)), retain("short", "3", Some(30))],
+    );
+    let found = |sim: &mut Sim| {
+        let reader = sim.connect(connect(Version::V5, "reader"));
+        sim.send(reader, &[subscribe(&["#"], QoS::AtMostOnce)]);
+        let packets = sim.receive(reader);
+        let mut found: Vec<_> =
+            publishes(&packets).map(|one| (one.message.topic.as_str().to_owned(), one.expiry)).collect();
+        found.sort();
+        found
+    };
+    sim.advance(Duration::from_secs(29));
+    let expiry = |seconds| Some(Seconds(seconds));
+    let all = [("forever", None), ("long", expiry(71)), ("short", expiry(1))];
+    assert_eq!(found(&mut sim), all.map(|(topic, expiry)| (topic.to_owned(), expiry)));
+    sim.advance(Duration::from_secs(30));
+    let left = [("forever", None), ("long", expiry(41))];
+    assert_eq!(found(&mut sim), left.map(|(topic, expiry)| (topic.to_owned(), expiry)));
+    sim.advance(Duration::from_secs(1));
+    assert!(found(&mut sim).is_empty());
+    sim.advance(Duration::from_secs(20));
+    assert_eq!(sim.hub.retained_messages(), 0, "they take no memory");
+}

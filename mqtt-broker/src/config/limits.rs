@@ -43,6 +43,15 @@ pub struct Limits {
     pub retained_messages: usize,
     /// Bytes of retained messages: topics, payloads and properties. Default 1 GiB.
     pub retained_bytes: usize,
+    /// How long a message is retained at most, whatever its Message Expiry Interval, which is not changed by it. Default: as long as
+    /// that says, or until another one takes its place.
+    pub retained_expiry: Option<Duration>,
+    /// Messages that wait for their time, published to `$delayed/SECONDS/TOPIC`. Default 100,000; 0 refuses all.
+    pub delayed_messages: usize,
+    /// Bytes of these: topics, payloads and properties. Default 64 MiB.
+    pub delayed_bytes: usize,
+    /// The longest that a message may be delayed. Default 30 days.
+    pub delay_maximum: Duration,
     /// Messages on the way from one shard to another, above which the sender stops reading from its clients; each
     /// counts once more for each KiB of itself and of the list of its receivers. Default 65,536.
     pub mailbox: usize,
@@ -75,6 +84,10 @@ impl Default for Limits {
             subscriptions: 10_000,
             retained_messages: 1_000_000,
             retained_bytes: 1 << 30,
+            retained_expiry: None,
+            delayed_messages: 100_000,
+            delayed_bytes: 64 << 20,
+            delay_maximum: Duration::from_secs(30 * 24 * 3_600),
             mailbox: 65_536,
             match_cache: 16_384,
         }

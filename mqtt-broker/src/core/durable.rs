@@ -3,8 +3,9 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use mqtt_codec::Topic;
+use mqtt_codec::{Message, QoS, Topic};
 use mqtt_session::{Ticket, Time};
 
 use super::hub::{Hub, RetainedMessage};
@@ -45,23 +46,17 @@ impl Durable {
     }
 
     /// A message for the store.
-    pub(super) fn kept(&self, now: Time, message: &RetainedMessage) -> Kept {
-        Kept {
-            message: Arc::clone(&message.message),
-            qos: message.qos,
-            published: self.wall(now),
-            expires: message.expires.map(|expires| self.wall(expires)),
-        }
+    pub(super) fn kept(&self, now: Time, message: Arc<Message>, qos: QoS, expires: Option<Time>) -> Kept {
+        Kept { message, qos, published: self.wall(now), expires: expires.map(|expires| self.wall(expires)) }
     }
 
     /// The message as it is after the time that went by; `None` if it has expired.
-    pub(super) fn restored(&self, now: Time, kept: Kept) -> Option<RetainedMessage> {
-        let left = kept.left(self.wall(now));
-        if left.is_some_and(|left| left.is_zero()) {
-            return None;
-        }
-        let expires = left.map(|left| now.after(left));
-        Some(RetainedMessage { message: kept.message, qos: kept.qos, expires })
+    fn restored(&self, now: Time, limit: Option<Duration>, kept: Kept) -> Option<RetainedMessage> {
+        let wall = self.wall(now);
+        let expires = kept.left(wall).map(|left| now.after(left));
+        let limit = limit.map(|limit| limit.saturating_sub(wall.since(kept.published)));
+        let retained = RetainedMessage::new(kept.message, kept.qos, expires, now, limit);
+        retained.is_retained(now).then_some(retained)
     }
 }
 
@@ -73,13 +68,17 @@ impl Hub {
     /// Puts the retained messages that a store has into their places, and has it forget those that have expired.
     pub fn restore_retained(&self, now: Time, messages: Vec<Kept>) {
         let Some(durable) = self.durable() else { return };
+        let limit = self.config().limits.retained_expiry;
         let mut expired = Vec::new();
         let mut retained = self.change_retained();
         for kept in messages {
+            if self.restore_delayed(now, &kept) {
+                continue;
+            }
             let topic = kept.message.topic.clone();
-            match durable.restored(now, kept) {
+            match durable.restored(now, limit, kept) {
                 Some(message) => {
-                    self.note_expiry(message.expires);
+                    self.note_expiry(message.until);
                     retained.set(topic.as_str(), message);
                 }
                 None => expired.push(Op::RetainedGone(topic)),
@@ -99,7 +98,9 @@ impl Hub {
     ) {
         let Some(durable) = self.durable() else { return };
         let op = match kept {
-            Some(message) => Op::Retained(durable.kept(now, message)),
+            Some(RetainedMessage { message, qos, expires, .. }) => {
+                Op::Retained(durable.kept(now, Arc::clone(message), *qos, *expires))
+            }
             None => Op::RetainedGone(topic.clone()),
         };
         durable.store.append(shard, &mut vec![op]);

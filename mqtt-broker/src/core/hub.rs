@@ -3,11 +3,13 @@
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use mqtt_codec::{Message, QoS};
 use mqtt_session::Time;
 
 use super::access::Rules;
+use super::delayed::Delays;
 use super::durable::Durable;
 use super::mail::{Mail, Mailbox};
 use super::presence::Presences;
@@ -28,6 +30,31 @@ pub struct RetainedMessage {
     pub qos: QoS,
     /// When it expires.
     pub expires: Option<Time>,
+    /// When it ceases to be retained: that time, or an earlier one that `limits.retained_expiry` sets. [`NEVER`] for one that
+    /// stays.
+    pub until: Time,
+}
+
+/// Later than all that happens.
+pub(super) const NEVER: Time = Time::from_nanos(u64::MAX);
+
+impl RetainedMessage {
+    /// Retained since `since`, and at most for `limit`.
+    pub(super) fn new(
+        message: Arc<Message>,
+        qos: QoS,
+        expires: Option<Time>,
+        since: Time,
+        limit: Option<Duration>,
+    ) -> Self {
+        let limit = limit.map_or(NEVER, |limit| since.after(limit));
+        Self { message, qos, expires, until: expires.map_or(limit, |expires| expires.min(limit)) }
+    }
+
+    /// Whether subscribers still get it.
+    pub(super) fn is_retained(&self, now: Time) -> bool {
+        self.until > now
+    }
 }
 
 /// The one value that all shards of a broker share.
@@ -47,6 +74,7 @@ pub struct Hub {
     generations: Arc<Generations>,
     retained: RwLock<Retained<RetainedMessage>>,
     pub(super) sweep: Sweep,
+    pub(super) delays: Delays,
     pub(super) durable: Option<Box<Durable>>,
     mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
@@ -76,6 +104,7 @@ impl Hub {
             generations,
             retained: RwLock::new(Retained::new(|retained| retained.message.bytes(), seed)),
             sweep: Sweep::default(),
+            delays: Delays::default(),
             durable: None,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),

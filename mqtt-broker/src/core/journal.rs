@@ -12,7 +12,7 @@ use mqtt_session::{Outbound, StoreOp, StoreSeq, Ticket, Time};
 
 use super::clients::Client;
 use super::durable::Durable;
-use super::hub::{Hub, RetainedMessage};
+use super::hub::Hub;
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot, mark};
 use crate::store::{Op, Position, SessionNumber, StoredClient, StoredUser, WallTime};
@@ -122,8 +122,7 @@ impl ShardCore {
     /// Notes the message with those who are owed it; whether there is anybody.
     pub(super) fn store_message(&mut self, now: Time, message: &mut Outbound<'_>) -> bool {
         let Some(durable) = self.hub.durable().filter(|_| !self.work.owed.is_empty()) else { return false };
-        let (qos, expires) = (message.qos, message.expires);
-        let kept = durable.kept(now, &RetainedMessage { message: message.share(), qos, expires });
+        let kept = durable.kept(now, message.share(), message.qos, message.expires);
         // one for all, and one for each share group
         self.work.owed.sort_by_key(|(ticket, _)| *ticket);
         let mut owed = self.work.owed.drain(..).peekable();

@@ -108,7 +108,7 @@ impl ShardCore {
         // after the subscription: what another shard publishes in between must not be missed by both
         let mut retained = Vec::new();
         self.hub.retained().matching(filter.as_str(), |_, found| {
-            if found.expires.is_none_or(|expires| expires > now) {
+            if found.is_retained(now) {
                 retained.push((Arc::clone(&found.message), found.qos));
             }
         });

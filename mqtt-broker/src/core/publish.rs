@@ -6,7 +6,7 @@ use mqtt_codec::{Message, MessageRef, PublishRef, QoS, ReasonCode, Seconds, Topi
 use mqtt_session::{Outbound, Receipt, Time};
 
 use super::access::Action;
-use super::hub::RetainedMessage;
+use super::delayed;
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
@@ -20,8 +20,23 @@ struct Published {
     stored: bool,
 }
 
+/// A PUBLISH that a client may send.
+struct Admitted {
+    /// Its topic, if that is not the one in the packet.
+    topic: Option<Topic>,
+    /// The seconds after which it is to be published.
+    delay: Option<u32>,
+}
+
+/// What the publisher is told.
+struct Accepted {
+    reason: ReasonCode,
+    /// Whether the store was told of the message.
+    stored: bool,
+}
+
 /// Whether the broker itself publishes there.
-fn is_sys(topic: &str) -> bool {
+pub(super) fn is_sys(topic: &str) -> bool {
     topic.starts_with("$SYS/") || topic == "$SYS"
 }
 
@@ -42,43 +57,27 @@ impl ShardCore {
     ) {
         self.counters().add(Counter::PublishReceived, 1);
         let mut wait = None;
-        let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
-        let named = link
-            .and_then(|link| link.names.as_ref())
-            .map(|names| names.topic(publish.message.topic.as_str()));
-        let publish = &match &named {
-            Some(Some(topic)) => with_topic(publish, topic),
-            _ => *publish,
-        };
-        let refusal = match named {
-            Some(None) => Some(ReasonCode::TopicNameInvalid),
-            _ => self.refusal(slot, publish.message.topic.as_str(), publish.retain),
-        };
-        let reason = match refusal {
-            Some(reason) => {
+        let reason = match self.admit(slot, publish) {
+            Err(reason) => {
                 self.counters().add(Counter::PublishRefused, 1);
                 if reason == ReasonCode::NotAuthorized && self.ends_refused(slot) {
                     return;
                 }
                 reason
             }
-            None => {
-                let expires = publish.expiry.map(|seconds| now.after_secs(seconds.0));
-                let mut scratch = std::mem::take(&mut self.work.scratch);
-                let mut outbound = Outbound::new(publish, expires, &mut scratch);
-                let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
-                let stores = link.is_none_or(|link| link.stores);
-                let published = self.publish(now, Some(key), &mut outbound, stores);
-                self.work.scratch = scratch;
+            Ok(admitted) => {
+                let publish = &match &admitted.topic {
+                    Some(topic) => with_topic(publish, topic),
+                    None => *publish,
+                };
+                let published = self.publish_packet(now, slot, key, publish, admitted.delay);
+                if published.reason.is_error() {
+                    self.counters().add(Counter::PublishRefused, 1);
+                }
                 if receipt.is_some() && published.stored {
                     wait = self.wait_for_store(now, slot);
                 }
-                if published.matched > 0 {
-                    ReasonCode::Success
-                } else {
-                    self.counters().add(Counter::PublishUnmatched, 1);
-                    ReasonCode::NoMatchingSubscribers
-                }
+                published.reason
             }
         };
         if let Some(receipt) = receipt
@@ -89,6 +88,58 @@ impl ShardCore {
             self.store_effects(now, slot);
         }
         self.relieve();
+    }
+
+    /// What becomes of a PUBLISH before anybody gets it: its topic as the broker has it, and whether it is for later.
+    fn admit(&mut self, slot: Slot, publish: &PublishRef<'_>) -> Result<Admitted, ReasonCode> {
+        let topic = publish.message.topic.as_str();
+        let (delay, topic) = match delayed::split(topic) {
+            Some(split) => split.map(|(seconds, topic)| (Some(seconds), topic))?,
+            None => (None, topic),
+        };
+        let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
+        let named = match link.and_then(|link| link.names.as_deref()) {
+            Some(names) => Some(names.topic(topic).ok_or(ReasonCode::TopicNameInvalid)?),
+            None if delay.is_some() => Some(Topic::new(topic).map_err(|_| ReasonCode::TopicNameInvalid)?),
+            None => None,
+        };
+        let topic = named.as_ref().map_or(topic, |topic| topic.as_str());
+        match self.refusal(slot, topic, publish.retain) {
+            Some(reason) => Err(reason),
+            None => Ok(Admitted { topic: named, delay }),
+        }
+    }
+
+    /// Publishes what a client may publish, now or later.
+    fn publish_packet(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        key: SessionKey,
+        publish: &PublishRef<'_>,
+        delay: Option<u32>,
+    ) -> Accepted {
+        let expires = publish.expiry.map(|seconds| now.after_secs(seconds.0));
+        let mut scratch = std::mem::take(&mut self.work.scratch);
+        let mut outbound = Outbound::new(publish, expires, &mut scratch);
+        let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
+        let stores = link.is_none_or(|link| link.stores);
+        if let Some(seconds) = delay {
+            let kept = self.delay(now, Some(key), seconds, &mut outbound, stores);
+            self.work.scratch = scratch;
+            return Accepted {
+                reason: kept.err().unwrap_or(ReasonCode::Success),
+                stored: stores && kept.is_ok(),
+            };
+        }
+        let published = self.publish(now, Some(key), &mut outbound, stores);
+        self.work.scratch = scratch;
+        if published.matched == 0 {
+            self.counters().add(Counter::PublishUnmatched, 1);
+        }
+        let reason =
+            if published.matched > 0 { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
+        Accepted { reason, stored: published.stored }
     }
 
     /// Why a client may not publish this.
@@ -113,6 +164,10 @@ impl ShardCore {
     fn bad_topic(&self, topic: &str) -> Option<ReasonCode> {
         if is_sys(topic) {
             return Some(ReasonCode::NotAuthorized);
+        }
+        if delayed::split(topic).is_some() {
+            // a Will, or what a rule made of another topic
+            return Some(ReasonCode::TopicNameInvalid);
         }
         if topic.len() > self.config.limits.topic_length {
             return Some(ReasonCode::TopicNameInvalid);
@@ -142,46 +197,6 @@ impl ShardCore {
         Published { matched, stored }
     }
 
-    /// [MQTT-3.3.1-5], or with an empty payload [MQTT-3.3.1-6].
-    fn retain(&self, now: Time, message: &mut Outbound<'_>, stores: bool) {
-        let topic = message.message().topic.as_str();
-        if message.message().payload.is_empty() {
-            let mut retained = self.hub.change_retained();
-            if let Some(removed) = retained.remove(topic) {
-                self.hub.store_retained(self.shard, now, &removed.message.topic, None);
-            }
-            return;
-        }
-        let kept = RetainedMessage { message: message.share(), qos: message.qos, expires: message.expires };
-        let limits = &self.config.limits;
-        let mut retained = self.hub.change_retained();
-        let bytes = kept.message.bytes();
-        let fits = match retained.get(topic) {
-            Some(old) => retained.bytes() - old.message.bytes() + bytes <= limits.retained_bytes,
-            None => {
-                retained.len() < limits.retained_messages
-                    && retained.bytes() + topic.len() + bytes <= limits.retained_bytes
-            }
-        };
-        if fits {
-            self.hub.note_expiry(kept.expires);
-            if stores && !is_sys(topic) {
-                self.hub.store_retained(self.shard, now, &kept.message.topic, Some(&kept));
-            } else if !stores && retained.get(topic).is_some() {
-                // what is stored is no longer true
-                self.hub.store_retained(self.shard, now, &kept.message.topic, None);
-            }
-            retained.set(topic, kept);
-        } else {
-            // what it replaces is no longer true
-            if let Some(removed) = retained.remove(topic) {
-                self.hub.store_retained(self.shard, now, &removed.message.topic, None);
-            }
-            drop(retained);
-            self.counters().add(Counter::RetainedRefused, 1);
-        }
-    }
-
     /// A Will that is due. Its expiry counts from now.
     pub(super) fn publish_will(&mut self, now: Time, from: SessionKey, will: &Will) {
         if self.refusal(Slot(from.slot), will.message.topic.as_str(), will.retain).is_some() {
@@ -201,6 +216,43 @@ impl ShardCore {
         expiry: Option<Seconds>,
     ) {
         let expires = expiry.map(|seconds| now.after_secs(seconds.0));
+        self.publish_until(now, from, message, qos, retain, expires);
+    }
+
+    /// A message of the embedding program, which may publish where clients may not.
+    pub(super) fn publish_for_program(
+        &mut self,
+        now: Time,
+        message: &Arc<Message>,
+        qos: QoS,
+        retain: bool,
+        expiry: Option<Seconds>,
+    ) {
+        let split = delayed::split(message.topic.as_str());
+        let delay =
+            split.and_then(Result::ok).and_then(|(seconds, topic)| Some((seconds, Topic::new(topic).ok()?)));
+        let Some((seconds, topic)) = delay else {
+            return self.publish_kept(now, None, message, qos, retain, expiry);
+        };
+        let message = Arc::new(Message { topic, ..Message::clone(message) });
+        let expires = expiry.map(|seconds| now.after_secs(seconds.0));
+        let mut scratch = std::mem::take(&mut self.work.scratch);
+        let mut outbound = Outbound::kept(&message, qos, retain, expires, &mut scratch);
+        // one that is refused is counted
+        let _ = self.delay(now, None, seconds, &mut outbound, true);
+        self.work.scratch = scratch;
+    }
+
+    /// The same with the time when it expires.
+    pub(super) fn publish_until(
+        &mut self,
+        now: Time,
+        from: Option<SessionKey>,
+        message: &Arc<Message>,
+        qos: QoS,
+        retain: bool,
+        expires: Option<Time>,
+    ) {
         let mut scratch = std::mem::take(&mut self.work.scratch);
         let mut outbound = Outbound::kept(message, qos, retain, expires, &mut scratch);
         self.publish(now, from, &mut outbound, true);

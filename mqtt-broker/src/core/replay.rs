@@ -147,7 +147,7 @@ fn next_messages(hub: &Hub, replay: &mut Replay, now: Time) -> Found {
     let mut messages = Vec::new();
     let progress =
         hub.retained().matching_from(&replay.filter, &mut replay.cursor, TOPICS_PER_TURN, |_, retained| {
-            if retained.expires.is_none_or(|expires| expires > now) {
+            if retained.is_retained(now) {
                 messages.push(retained.clone());
             }
             if messages.len() < QUEUED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -163,7 +163,7 @@ fn deliver(
     replay: &Replay,
     retained: &RetainedMessage,
 ) {
-    let RetainedMessage { message, qos, expires } = retained;
+    let RetainedMessage { message, qos, expires, .. } = retained;
     if client.is_barred(message.topic.as_str()) {
         return counters.add(Counter::PublishWithheld, 1);
     }

@@ -241,13 +241,17 @@ impl ShardCore {
             self.resume(now, slot);
             self.handle_session(now, slot);
         }
+        self.publish_delayed(now);
         self.publish_sys(now);
         self.sweep_retained(now);
     }
 
     /// When [`ShardCore::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        [self.timers.next(), self.sys.next(), self.hub.sweep_at()].into_iter().flatten().min()
+        [self.timers.next(), self.sys.next(), self.hub.sweep_at(), self.hub.delayed_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next client whose output is to be written, and its connection; see [`ShardCore::output`].

@@ -64,6 +64,8 @@ counters! {
     PublishRefused "publish/messages/refused",
     /// Of these, messages that the rules of permission do not allow.
     PublishNotAuthorized "publish/messages/refused/not authorized",
+    /// Delayed messages that were refused because there are too many, or their time is too far away.
+    DelayedRefused "publish/messages/refused/delayed",
     /// Messages that were not sent to a client whose subscriptions they match, because it may not have them.
     PublishWithheld "publish/messages/withheld",
     /// Messages that the store has lost or found damaged when a session wanted them.

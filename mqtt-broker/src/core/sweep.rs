@@ -36,11 +36,11 @@ impl Default for Sweep {
 }
 
 impl Hub {
-    /// A retained message that expires is kept.
-    pub(super) fn note_expiry(&self, expires: Option<Time>) {
-        if let Some(expires) = expires {
-            self.sweep.first.fetch_min(expires.as_nanos(), Ordering::Relaxed);
-            self.sweep.at.fetch_min(expires.after(PAUSE).as_nanos(), Ordering::Relaxed);
+    /// A message is retained until a time.
+    pub(super) fn note_expiry(&self, until: Time) {
+        if until != super::hub::NEVER {
+            self.sweep.first.fetch_min(until.as_nanos(), Ordering::Relaxed);
+            self.sweep.at.fetch_min(until.after(PAUSE).as_nanos(), Ordering::Relaxed);
         }
     }
 
@@ -69,10 +69,10 @@ impl ShardCore {
         });
         let mut expired = Vec::new();
         let progress = self.hub.retained().walk(cursor, TOPICS_PER_TURN, |topic, retained| {
-            match retained.expires {
-                Some(expires) if expires <= now => expired.push(Box::<str>::from(topic)),
-                Some(expires) => drop(sweep.first.fetch_min(expires.as_nanos(), Ordering::Relaxed)),
-                None => {}
+            if retained.is_retained(now) {
+                sweep.first.fetch_min(retained.until.as_nanos(), Ordering::Relaxed);
+            } else {
+                expired.push(Box::<str>::from(topic));
             }
             ControlFlow::Continue(())
         });
@@ -84,7 +84,7 @@ impl ShardCore {
         *walk = None;
         let first = sweep.first.load(Ordering::Relaxed);
         if first != NEVER {
-            self.hub.note_expiry(Some(Time::from_nanos(first).max(now)));
+            self.hub.note_expiry(Time::from_nanos(first).max(now));
         }
     }
 
@@ -95,8 +95,7 @@ impl ShardCore {
         }
         let mut retained = self.hub.change_retained();
         for topic in topics {
-            let expires = retained.get(topic).and_then(|retained| retained.expires);
-            if expires.is_some_and(|expires| expires <= now)
+            if retained.get(topic).is_some_and(|retained| !retained.is_retained(now))
                 && let Some(removed) = retained.remove(topic)
             {
                 self.hub.store_retained(self.shard, now, &removed.message.topic, None);

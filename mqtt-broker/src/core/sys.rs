@@ -43,6 +43,7 @@ impl ShardCore {
             let retained = self.hub.retained();
             (retained.len() as u64, retained.bytes() as u64)
         };
+        let (delayed, delayed_bytes) = self.hub.delayed();
         let (half_open, addresses) = {
             let strangers = self.hub.strangers();
             (strangers.half_open() as u64, strangers.addresses() as u64)
@@ -55,6 +56,8 @@ impl ShardCore {
             ("clients/maximum", self.hub.maximum()),
             ("clients/total", sessions),
             ("sessions/bytes", self.hub.held_bytes()),
+            ("delayed/count", delayed as u64),
+            ("delayed/bytes", delayed_bytes as u64),
             ("lobby/half open", half_open),
             ("lobby/addresses", addresses),
             ("lobby/bytes", self.hub.lobby_bytes().used() as u64),

@@ -128,7 +128,7 @@ impl ShardCore {
             match mail {
                 Mail::Deliver(forwarded) => self.handle_forwarded(now, &forwarded),
                 Mail::Publish { message, qos, retain, expiry } => {
-                    self.publish_kept(now, None, &message, qos, retain, expiry);
+                    self.publish_for_program(now, &message, qos, retain, expiry);
                 }
                 Mail::Subscribe { id, filter, qos, sink, ready } => {
                     self.subscribe_local(now, id, filter, qos, sink);

@@ -68,7 +68,8 @@ impl BrokerHandle {
         &self.addresses
     }
 
-    /// Publishes a message as the broker's own; topics that clients may not publish to are allowed.
+    /// Publishes a message as the broker's own; topics that clients may not publish to are allowed. To `$delayed/SECONDS/TOPIC` it is
+    /// published later, if `limits.delayed_messages` and the like allow it.
     ///
     /// # Errors
     /// [`Busy`] if as much waits as `limits.mailbox` allows.

@@ -34,7 +34,7 @@ pub use environment::{VARIABLE_PREFIX, VariableError};
 pub(super) use error::line_of;
 pub use error::{FileError, SyntaxError};
 use lobby::LobbyTable;
-use scalar::{duration, expiry, interval, keep_alive, rate, size};
+use scalar::{duration, expiry, interval, keep_alive, rate, size, some_duration};
 
 impl Config {
     /// Reads a file. What it does not say keeps its default; see [`Config::check`] for what it says.
@@ -128,6 +128,13 @@ struct LimitsTable {
     retained_messages: usize,
     #[serde(deserialize_with = "size")]
     retained_bytes: usize,
+    #[serde(deserialize_with = "some_duration")]
+    retained_expiry: Option<Duration>,
+    delayed_messages: usize,
+    #[serde(deserialize_with = "size")]
+    delayed_bytes: usize,
+    #[serde(deserialize_with = "duration")]
+    delay_maximum: Duration,
     mailbox: usize,
     match_cache: usize,
 }

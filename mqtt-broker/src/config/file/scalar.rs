@@ -59,6 +59,15 @@ pub(super) fn rate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZero
     rate.map(Some).ok_or_else(|| de::Error::custom(wanted))
 }
 
+/// A time, or none for what has no end.
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    let scalar = Scalar::deserialize(input)?;
+    if scalar.is("never") {
+        return Ok(None);
+    }
+    scalar.duration().map(Some).map_err(|error| or("never", &error))
+}
+
 /// A quantity that cannot be read, where a word may stand for it as well.
 fn or<E: de::Error>(word: &str, error: &QuantityError) -> E {
     E::custom(format_args!("{error}, or {word:?}"))
