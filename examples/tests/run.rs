@@ -161,6 +161,18 @@ fn embedded_broker_hears_a_client() {
     assert_eq!(run("embedded_broker", &[]), ["serving mqtt://127.0.0.1", "request/time: now?"]);
 }
 
+#[test]
+fn hooks_decides_traces_and_explains() {
+    let lines = run("hooks", &[]);
+    assert_eq!(
+        lines[1..3],
+        ["the kitchen: 20.0 degrees", "the reader: the client has no subscription that matches"]
+    );
+    assert!(lines[0].starts_with("the cellar: ") && lines[0].contains("refused"), "{}", lines[0]);
+    assert!(lines[3].starts_with("received CONNECT"), "{}", lines[3]);
+    assert!(lines.contains(&"received PUBLISH QoS 1 1, \"house/kitchen\", 2 bytes".to_owned()), "{lines:?}");
+}
+
 #[tokio::test]
 async fn connect_options_shows_everything_but_the_password() {
     let (_broker, address) = broker().await;
@@ -243,5 +255,5 @@ fn every_example_is_short_and_has_a_test() {
         assert!(tests.contains(&format!("\"{name}\"")), "{name} is not run");
         count += 1;
     }
-    assert_eq!(count, 15);
+    assert_eq!(count, 16);
 }

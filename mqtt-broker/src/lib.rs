@@ -80,7 +80,7 @@ pub use net::proxy;
 #[doc(hidden)]
 pub use net::websocket;
 #[cfg(feature = "net")]
-pub use net::{Broker, BrokerBuilder, BrokerHandle, Busy, StartError, Subscriber};
+pub use net::{Broker, BrokerBuilder, BrokerHandle, Busy, StartError, Subscriber, Trace};
 
 #[cfg(feature = "tls")]
 pub use net::TlsError;

@@ -3,9 +3,9 @@
 
 mod peer;
 
-use mqtt_broker::core::LocalMessage;
+use mqtt_broker::core::{Fate, LocalMessage};
 use mqtt_broker::{BrokerHandle, Subscriber};
-use mqtt_codec::{Message, Packet, QoS, ReasonCode, Topic, TopicFilter, Version};
+use mqtt_codec::{Message, Packet, QoS, ReasonCode, Text, Topic, TopicFilter, Version};
 use peer::packets::{connect, publish, publishes, retain};
 use peer::{Running, start};
 
@@ -180,4 +180,34 @@ fn a_publisher_in_the_program_is_told_when_the_broker_is_behind() {
         assert_eq!(next(&broker, &mut subscriber).map(|(payload, ..)| payload), Some(number.to_string()));
     }
     broker.shut_down();
+}
+
+#[test]
+fn the_program_asks_why_and_sees_the_packets_of_one_client() {
+    let broker = start(2, |_| {});
+    let mut trace = broker.handle.trace(Text::new("client").unwrap(), 3);
+    let mut client = broker.connect(connect(Version::V5, "client"));
+    let mut other = broker.connect(connect(Version::V5, "other"));
+    client.subscribe(&["a/+"], QoS::AtLeastOnce);
+    other.ping();
+    let topic = Topic::new("a/b").unwrap();
+    let explain = |client_id| broker.wait_for(broker.handle.explain(client_id, &topic, QoS::ExactlyOnce));
+    let explanation = explain("client").expect("a session");
+    assert_eq!((explanation.fate, explanation.qos), (Fate::Sent, QoS::AtLeastOnce));
+    assert_eq!(explain("other").expect("a session").fate, Fate::NotSubscribed);
+    assert_eq!(explain("nobody"), None);
+    client.ping();
+    broker.shut_down();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut lines = Vec::new();
+    while let Some((_, packet)) = runtime.block_on(trace.recv()) {
+        lines.push(packet.to_string());
+    }
+    assert_eq!(lines.len(), 3, "as many as were to be kept: {lines:?}");
+    assert!(
+        lines[0].starts_with("received CONNECT 5.0") && lines[1].starts_with("sent CONNACK"),
+        "{lines:?}"
+    );
+    assert!(lines[2].starts_with("received SUBSCRIBE"), "{lines:?}");
+    assert!(trace.missed() >= 3, "SUBACK, PINGREQ, PINGRESP");
 }

@@ -64,6 +64,9 @@ pub struct Config {
     pub tcp: TcpSettings,
     /// TLS of all listeners.
     pub tls: TlsSettings,
+    /// Client identifiers whose packets are logged, without payloads and passwords, under the target `mqtt_broker::trace`. Default:
+    /// none.
+    pub trace: Vec<String>,
     /// Limits of the broker as a whole and of connections.
     pub limits: Limits,
     /// Limits of connections whose client is not known yet.
@@ -84,6 +87,7 @@ impl Default for Config {
             acl: AclSettings::default(),
             tcp: TcpSettings::default(),
             tls: TlsSettings::default(),
+            trace: Vec::new(),
             limits: Limits::default(),
             lobby: LobbyLimits::default(),
             session: ServerConfig::default(),

@@ -79,6 +79,11 @@ impl Client {
         self.number.filter(|_| self.session.is_persistent())
     }
 
+    /// Messages that wait in the store.
+    pub(super) fn stored_messages(&self) -> usize {
+        self.backlog.as_deref().map_or(0, Backlog::len)
+    }
+
     /// Whether a message for the session waits in the store rather than in memory.
     pub(super) fn waits_in_store(&self) -> bool {
         // of what waits there nobody knows the topic
@@ -181,7 +186,7 @@ impl Client {
 
     /// Takes a message from the store into the session; `false` if it is not for the client any more.
     fn take_stored(&mut self, hub: &Hub, now: Time, stored: StoredDelivery) -> bool {
-        let withheld = self.is_barred(stored.kept.message.topic.as_str());
+        let withheld = self.is_withheld(hub, &stored.kept.message.view());
         if withheld {
             hub.counters(self.key.shard).add(Counter::PublishWithheld, 1);
         } else if let Some(message) = to_session(hub, now, stored) {

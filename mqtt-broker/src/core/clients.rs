@@ -17,6 +17,7 @@ use super::pace::Pace;
 use super::replay::Replays;
 use super::router::SessionKey;
 use super::shard::{ConnectionId, Slot};
+use super::trace::Tracing;
 use super::user::User;
 use crate::store::SessionNumber;
 
@@ -74,6 +75,8 @@ pub(super) struct Link {
     pub(super) stores: bool,
     /// Its topics, where those of the broker are others.
     pub(super) names: Option<Arc<Names>>,
+    /// Where its packets are traced.
+    pub(super) tracing: Option<Box<Tracing>>,
 }
 
 impl Link {
@@ -89,11 +92,15 @@ impl Link {
             expires: None,
             stores: true,
             names: None,
+            tracing: None,
         }
     }
 
     /// The client has taken `bytes` of its output.
     pub(super) fn note_taken(&mut self, now: Time, bytes: usize) {
+        if let Some(tracing) = &mut self.tracing {
+            tracing.note_taken(bytes);
+        }
         self.stalled = match self.stalled {
             _ if self.output.is_empty() => None,
             Some(since) if bytes == 0 => Some(since),

@@ -6,10 +6,12 @@ use mqtt_codec::{Connect, Decoder, ReasonCode, Text};
 use mqtt_session::{CloseReason, ServerConfig, ServerEvent, ServerSession, Time};
 
 use super::clients::Link;
+use super::hooks::{self, HookedClient};
 use super::lobby::Refusal;
 use super::names::{Names, Unmountable};
 use super::shard::{Closed, ConnectionId, Notice, ShardCore, Slot};
 use super::stats::Counter;
+use super::trace::trace_written;
 use super::turn::count_messages;
 use super::user::Admission;
 use crate::config::Terms;
@@ -54,6 +56,11 @@ impl ShardCore {
         }
         let names = self.names_of(&terms, &mut connect, &admission)?;
         let access = self.access_of(&connect, admission.user.as_ref())?;
+        if let Some(hooks) = self.hub.hooks() {
+            let client =
+                HookedClient::new(&connect.client_id, admission.user_name().map(|name| name.as_str()));
+            hooks.connect(&client).map_err(|reason| Refusal::new(connect.version, hooks::error(reason)))?;
+        }
         if let Some(old) = old {
             self.take_over(now, old);
         }
@@ -98,6 +105,7 @@ impl ShardCore {
             version: connect.version,
             session_present: attached.session_present,
         });
+        self.trace_connect(slot, &connect);
         self.mark(slot);
         self.handle_session(now, slot);
         self.tell_owed(slot);
@@ -216,11 +224,15 @@ impl ShardCore {
         if cause != CloseReason::Transport {
             client.session.poll_transmit(now, &mut link.output);
         }
+        trace_written(&client.id, &mut link, &mut self.work.notices);
         client.session.handle_disconnected(now);
         let (counters, fleeting) = (self.hub.counters(self.shard), client.drop_fleeting());
         counters.add(Counter::PublishDropped, fleeting);
         counters.add(Counter::DroppedOffline, fleeting);
         count_messages(client, counters);
+        if let Some(hooks) = self.hub.hooks() {
+            hooks.disconnected(&client.hooked(), cause);
+        }
         let (key, client_id) = (client.key, client.id.clone());
         self.hub.presences.set_connected(key, false);
         self.counters().add(Counter::of(cause), 1);

@@ -52,6 +52,8 @@ impl ShardCore {
         input: &[u8],
     ) -> Handled {
         let mut handled = Handled::default();
+        let link = self.clients.get(slot).and_then(|client| client.link.as_deref());
+        let is_traced = link.is_some_and(|link| link.tracing.is_some());
         loop {
             let rest = input.get(handled.consumed..).unwrap_or_default();
             let frame = match reader.decoder.frame_len(rest) {
@@ -69,6 +71,9 @@ impl ShardCore {
                 Ok(packet) => packet,
                 Err(error) => return handled.failed(error),
             };
+            if is_traced {
+                self.trace_received(slot, &packet);
+            }
             handled.consumed += frame.len();
             handled.packets += 1;
             handled.silent &=

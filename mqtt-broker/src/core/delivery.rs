@@ -254,7 +254,7 @@ impl Delivery<'_> {
         let owed = client.owed_as().filter(|_| message.ticket != Ticket::default());
         let combined = Combined::of(granted, self.from == Some(key));
         let counters = self.hub.counters(self.shard);
-        let kept = if client.is_barred(message.message().topic.as_str()) {
+        let kept = if client.is_withheld(self.hub, message.message()) {
             counters.add(Counter::PublishWithheld, 1);
             false
         } else if let Some(combined) = &combined {

@@ -11,6 +11,7 @@ use mqtt_session::Time;
 use super::access::Rules;
 use super::delayed::Delays;
 use super::durable::Durable;
+use super::hooks::Hooks;
 use super::mail::{Mail, Mailbox};
 use super::presence::Presences;
 use super::router::{Generations, Retained, Subscriptions};
@@ -18,6 +19,7 @@ use super::settings::Settings;
 use super::stats::{Counter, Counters};
 use super::strangers::{Budget, Strangers};
 use super::sweep::Sweep;
+use super::trace::Traces;
 use crate::config::Config;
 use crate::store::{Restored, Store, WallTime};
 
@@ -30,7 +32,7 @@ pub struct RetainedMessage {
     pub qos: QoS,
     /// When it expires.
     pub expires: Option<Time>,
-    /// When it ceases to be retained: that time, or an earlier one that `limits.retained_expiry` sets. [`NEVER`] for one that
+    /// When it ceases to be retained: that time, or an earlier one that `limits.retained_expiry` sets. The largest time for one that
     /// stays.
     pub until: Time,
 }
@@ -75,6 +77,8 @@ pub struct Hub {
     retained: RwLock<Retained<RetainedMessage>>,
     pub(super) sweep: Sweep,
     pub(super) delays: Delays,
+    pub(super) traces: Traces,
+    hooks: Option<Arc<dyn Hooks>>,
     pub(super) durable: Option<Box<Durable>>,
     mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
@@ -105,6 +109,8 @@ impl Hub {
             retained: RwLock::new(Retained::new(|retained| retained.message.bytes(), seed)),
             sweep: Sweep::default(),
             delays: Delays::default(),
+            traces: Traces::default(),
+            hooks: None,
             durable: None,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),
@@ -133,6 +139,17 @@ impl Hub {
     ) -> Self {
         let durable = config.session.store.then(|| Box::new(Durable::new(store, began, restored)));
         Self { durable, ..Self::new(config, seed) }
+    }
+
+    /// The same with a program that has something to say.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Option<Arc<dyn Hooks>>) -> Self {
+        Self { hooks, ..self }
+    }
+
+    #[inline]
+    pub(super) fn hooks(&self) -> Option<&dyn Hooks> {
+        self.hooks.as_deref()
     }
 
     /// Has each shard woken when the store has something for it.

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use mqtt_codec::{Message, QoS, Seconds};
+use mqtt_codec::{Message, QoS, Seconds, Text, Topic};
 use mqtt_session::{Ticket, Time};
 
+use super::explain::Explanation;
 use super::local::{LocalId, LocalSink};
 use super::router::{Granted, SessionKey};
 
@@ -40,6 +41,19 @@ pub enum Mail {
     },
     /// The end of a subscription of the embedding program.
     Unsubscribe(LocalId),
+    /// What would become of a message for a client that lives on the receiving shard.
+    Explain {
+        /// The client.
+        client_id: Text,
+        /// The topic of the message.
+        topic: Topic,
+        /// Its QoS.
+        qos: QoS,
+        /// Takes the answer; `None` if the client has no session.
+        answer: Box<dyn FnOnce(Option<Explanation>) + Send>,
+    },
+    /// Whether a client that lives on the receiving shard is traced has changed; see [`Hub::trace`](super::Hub::trace).
+    Trace(Text),
     /// The configuration was replaced.
     Reload,
     /// The broker stops: every client is told, every connection flushed and closed.
@@ -67,7 +81,12 @@ impl Mail {
                 1 + ((forwarded.message.bytes() + size_of_val(forwarded.targets.as_slice())) >> 10)
             }
             Self::Publish { message, .. } => 1 + (message.bytes() >> 10),
-            Self::Subscribe { .. } | Self::Unsubscribe(_) | Self::Reload | Self::Shutdown => 1,
+            Self::Subscribe { .. }
+            | Self::Unsubscribe(_)
+            | Self::Explain { .. }
+            | Self::Trace(_)
+            | Self::Reload
+            | Self::Shutdown => 1,
         }
     }
 }

@@ -47,6 +47,24 @@ impl Output {
         self.buffer.capacity()
     }
 
+    /// A copy of the last `bytes` unsent bytes.
+    pub(super) fn last(&self, bytes: usize) -> Vec<u8> {
+        let mut all = Vec::with_capacity(bytes);
+        let mut skip = self.len() - bytes.min(self.len());
+        let mut from = self.start;
+        let mut put = |part: &[u8]| {
+            all.extend_from_slice(part.get(skip..).unwrap_or_default());
+            skip = skip.saturating_sub(part.len());
+        };
+        for (before, payload) in &self.shared {
+            put(self.buffer.get(from..*before).unwrap_or_default());
+            put(payload);
+            from = *before;
+        }
+        put(self.buffer.get(from..).unwrap_or_default());
+        all
+    }
+
     /// Writes as much as `sink` takes in one call; how many bytes that were.
     ///
     /// # Errors
@@ -194,7 +212,10 @@ mod tests {
         output.put(b"end");
         expected.extend_from_slice(b"end");
         let mut narrow = Narrow(Vec::new());
+        let mut last = expected.len();
         while !output.is_empty() {
+            assert_eq!(output.last(last), expected[expected.len() - last..]);
+            last = output.len() * 2 / 3;
             output.write_to(&mut narrow).unwrap();
         }
         assert_eq!(narrow.0, expected);

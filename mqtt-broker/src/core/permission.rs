@@ -133,6 +133,13 @@ impl Client {
         self.access.as_ref().is_none_or(|access| access.may_receive(topic).allowed)
     }
 
+    /// Whether rules withhold what is published to a topic, and the one that does if there is one.
+    pub(super) fn withholds(&self, topic: &str) -> Option<Option<String>> {
+        let access = self.access.as_ref()?;
+        let ruling = access.may_receive(topic);
+        (!ruling.allowed).then(|| access.rules().citation(ruling.rule))
+    }
+
     /// Whether it is a member of a share group.
     fn is_member(&self) -> bool {
         let mut next = self.filters.range::<str, _>((Bound::Included(SHARED), Bound::Unbounded));

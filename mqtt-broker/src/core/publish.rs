@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use mqtt_codec::{Message, MessageRef, PublishRef, QoS, ReasonCode, Seconds, Topic, Will};
+use mqtt_codec::{Delivery, Message, MessageRef, Publish, PublishRef, QoS, ReasonCode, Seconds, Topic, Will};
 use mqtt_session::{Outbound, Receipt, Time};
 
 use super::access::Action;
 use super::delayed;
+use super::hooks::{self, Incoming};
 use super::router::SessionKey;
 use super::shard::{ShardCore, Slot};
 use super::stats::Counter;
@@ -26,6 +27,8 @@ struct Admitted {
     topic: Option<Topic>,
     /// The seconds after which it is to be published.
     delay: Option<u32>,
+    /// What is published in its place.
+    message: Option<Message>,
 }
 
 /// What the publisher is told.
@@ -66,9 +69,10 @@ impl ShardCore {
                 reason
             }
             Ok(admitted) => {
-                let publish = &match &admitted.topic {
-                    Some(topic) => with_topic(publish, topic),
-                    None => *publish,
+                let publish = &match (&admitted.message, &admitted.topic) {
+                    (Some(message), _) => PublishRef { message: message.view(), ..*publish },
+                    (None, Some(topic)) => with_topic(publish, topic),
+                    (None, None) => *publish,
                 };
                 let published = self.publish_packet(now, slot, key, publish, admitted.delay);
                 if published.reason.is_error() {
@@ -104,9 +108,29 @@ impl ShardCore {
             None => None,
         };
         let topic = named.as_ref().map_or(topic, |topic| topic.as_str());
-        match self.refusal(slot, topic, publish.retain) {
-            Some(reason) => Err(reason),
-            None => Ok(Admitted { topic: named, delay }),
+        if let Some(reason) = self.refusal(slot, topic, publish.retain) {
+            return Err(reason);
+        }
+        let message = match &named {
+            Some(topic) => self.ask_hooks(slot, &with_topic(publish, topic))?,
+            None => self.ask_hooks(slot, publish)?,
+        };
+        Ok(Admitted { topic: named, delay, message })
+    }
+
+    /// What the program makes of a PUBLISH that is allowed: another message, if it wants one.
+    fn ask_hooks(&mut self, slot: Slot, publish: &PublishRef<'_>) -> Result<Option<Message>, ReasonCode> {
+        let Some(hooks) = self.hub.hooks() else { return Ok(None) };
+        let Some(client) = self.clients.get(slot) else { return Ok(None) };
+        let (client, topic) = (client.hooked(), publish.message.topic.as_str());
+        let may = |action| hooks.authorize(&client, action, topic);
+        if !may(Action::Publish) || (publish.retain && !may(Action::Retain)) {
+            return Err(ReasonCode::NotAuthorized);
+        }
+        match hooks.publish(&client, publish) {
+            Incoming::Take => Ok(None),
+            Incoming::Replace(message) => Ok(Some(message)),
+            Incoming::Refuse(reason) => Err(hooks::error(reason)),
         }
     }
 
@@ -201,6 +225,16 @@ impl ShardCore {
     pub(super) fn publish_will(&mut self, now: Time, from: SessionKey, will: &Will) {
         if self.refusal(Slot(from.slot), will.message.topic.as_str(), will.retain).is_some() {
             return self.counters().add(Counter::PublishRefused, 1);
+        }
+        let packet = Publish::new(Arc::clone(&will.message), Delivery::AtMostOnce);
+        let packet = Publish { retain: will.retain, expiry: will.expiry, ..packet };
+        match self.ask_hooks(Slot(from.slot), &packet.view()) {
+            Ok(None) => {}
+            Ok(Some(message)) => {
+                let message = Arc::new(message);
+                return self.publish_kept(now, Some(from), &message, will.qos, will.retain, will.expiry);
+            }
+            Err(_) => return self.counters().add(Counter::PublishRefused, 1),
         }
         self.publish_kept(now, Some(from), &will.message, will.qos, will.retain, will.expiry);
     }

@@ -11,7 +11,7 @@ use super::clients::Client;
 use super::hub::{Hub, RetainedMessage};
 use super::router::{Cursor, Progress};
 use super::shard::{ShardCore, Slot, Work};
-use super::stats::{Counter, Counters};
+use super::stats::Counter;
 
 /// Topics looked at in one turn for one client.
 const TOPICS_PER_TURN: usize = 1_024;
@@ -119,7 +119,11 @@ impl ShardCore {
         let Some((number, mut replay)) = client.replays.pop() else { return false };
         let found = next_messages(&self.hub, &mut replay, now);
         for message in found.messages {
-            deliver(now, client, &mut self.work, self.hub.counters(self.shard), &replay, &message);
+            if client.is_withheld(&self.hub, &message.message.view()) {
+                self.hub.counters(self.shard).add(Counter::PublishWithheld, 1);
+            } else {
+                deliver(now, client, &mut self.work, &replay, &message);
+            }
         }
         if !found.done {
             client.replays.put_back(number, replay);
@@ -155,18 +159,8 @@ fn next_messages(hub: &Hub, replay: &mut Replay, now: Time) -> Found {
     Found { messages, done: matches!(progress, Progress::Done) }
 }
 
-fn deliver(
-    now: Time,
-    client: &mut Client,
-    work: &mut Work,
-    counters: &Counters,
-    replay: &Replay,
-    retained: &RetainedMessage,
-) {
+fn deliver(now: Time, client: &mut Client, work: &mut Work, replay: &Replay, retained: &RetainedMessage) {
     let RetainedMessage { message, qos, expires, .. } = retained;
-    if client.is_barred(message.topic.as_str()) {
-        return counters.add(Counter::PublishWithheld, 1);
-    }
     let mut scratch = std::mem::take(&mut work.scratch);
     let mut outbound = Outbound::kept(message, *qos, true, *expires, &mut scratch);
     let matched =

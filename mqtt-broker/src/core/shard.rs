@@ -19,6 +19,7 @@ use super::reauthentication::Reauthentication;
 use super::router::{CacheLimits, MatchCache};
 use super::stats::Counters;
 use super::timers::Timers;
+use super::trace::TracedPacket;
 use super::user::User;
 use crate::config::Config;
 use crate::store::Owed;
@@ -62,6 +63,8 @@ pub enum Notice {
         /// Why.
         cause: CloseReason,
     },
+    /// A packet of a client that is traced.
+    Packet(Box<TracedPacket>),
     /// The rules of permission do not allow what a client wants. Of many in a turn this is the first, while
     /// [`Counter::PublishNotAuthorized`](super::Counter::PublishNotAuthorized) and
     /// [`Counter::SubscriptionsNotAuthorized`](super::Counter::SubscriptionsNotAuthorized) have them all.
@@ -207,7 +210,11 @@ impl ShardCore {
 
     /// Looks at the configuration and the rules of permission anew.
     pub(super) fn handle_reload(&mut self) {
-        self.config = self.hub.config();
+        let config = self.hub.config();
+        let traces = std::mem::replace(&mut self.config, config).trace.clone();
+        if traces != self.config.trace {
+            self.look_at_traces();
+        }
         self.follow_rules();
     }
 

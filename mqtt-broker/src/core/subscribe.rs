@@ -8,6 +8,7 @@ use mqtt_session::Time;
 
 use super::access::Action;
 use super::clients::Client;
+use super::hooks::Hooks;
 use super::hub::Hub;
 use super::replay::{Replay, Replays};
 use super::router::{Granted, SessionKey};
@@ -175,7 +176,9 @@ fn subscribe_one(
     if !existed && client.filters.len() >= limits.subscriptions {
         return (ReasonCode::QuotaExceeded, false);
     }
-    if !client.may_subscribe(hub, filter) {
+    let is_refused =
+        |hooks: &dyn Hooks| !hooks.authorize(&client.hooked(), Action::Subscribe, filter.as_str());
+    if hub.hooks().is_some_and(is_refused) || !client.may_subscribe(hub, filter) {
         return (ReasonCode::NotAuthorized, existed);
     }
     subscribe_key(hub, client.key, filter, granted);

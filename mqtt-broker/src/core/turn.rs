@@ -6,6 +6,7 @@ use super::clients::Client;
 use super::mail::Mail;
 use super::shard::{ShardCore, Slot};
 use super::stats::{Counter, Counters};
+use super::trace::trace_written;
 
 impl ShardCore {
     /// Fills the output of every client that has something to get, and posts mail to other shards.
@@ -70,6 +71,7 @@ impl ShardCore {
             return self.handle_session(now, slot);
         }
         let Some(link) = client.link.as_deref_mut() else { return };
+        trace_written(&client.id, link, &mut self.work.notices);
         link.starved = !link.output.has_room();
         if link.output.is_empty() {
             self.work.give_back(&mut link.output);
@@ -135,6 +137,10 @@ impl ShardCore {
                     ready();
                 }
                 Mail::Unsubscribe(id) => self.unsubscribe_local(id),
+                Mail::Explain { client_id, topic, qos, answer } => {
+                    answer(self.explain(&client_id, &topic, qos))
+                }
+                Mail::Trace(client_id) => self.look_at_trace(&client_id),
                 Mail::Reload => self.handle_reload(),
                 Mail::Shutdown => self.handle_shutdown(now),
             }

@@ -16,8 +16,10 @@ use super::kept;
 use super::listen::TlsError;
 use super::listen::{Entrance, Inherited, Opened, Served};
 use super::shard_loop::{ShardLoop, Shared};
+use super::traces::Watchers;
 use crate::auth::{AuthError, Authenticator};
 use crate::config::{AclError, Address, Config, ConfigError, Listener, Place};
+use crate::core::Hooks;
 
 /// Where rules of the configuration itself are from, for messages.
 pub(super) const CONFIGURATION: &str = "the configuration";
@@ -32,6 +34,7 @@ pub struct BrokerBuilder {
     config: Config,
     authenticators: Authenticators,
     inherited: Vec<Arc<TcpListener>>,
+    hooks: Option<Arc<dyn Hooks>>,
 }
 
 /// Why a broker could not start. Nothing of it is left running.
@@ -148,6 +151,13 @@ impl BrokerBuilder {
         self
     }
 
+    /// Asks the program about all that clients do, and tells it; the one that is given last.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.hooks = Some(Arc::new(hooks));
+        self
+    }
+
     /// Has clients judged by the program itself: after those that the configuration names, and after authenticators that
     /// were added before. Listeners may name it in their `auth`, and everybody whom it does not admit or refuse is
     /// treated as `auth.allow_anonymous` says.
@@ -234,13 +244,14 @@ impl BrokerBuilder {
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
         opened.iter().for_each(Opened::warn_of_plaintext);
         let listeners: Vec<Listener> = opened.iter().map(|opened| opened.listener().clone()).collect();
-        let (hub, restored) = kept::open(self.config, RandomState::new().hash_one(0))?;
+        let (hub, restored) = kept::open(self.config, RandomState::new().hash_one(0), self.hooks)?;
         let start = Instant::now();
         hub.set_rules(rules);
         let arrivals = (0..=hub.lobby()).map(|_| Mutex::new(Some(Vec::new()))).collect();
         let (entrances, served): (Vec<_>, Vec<_>) = opened.into_iter().map(Opened::into_entrance).unzip();
         let findings = (0..=hub.lobby()).map(|_| Mutex::default()).collect();
-        let shared = Shared { hub, arrivals, served: served.into(), findings, cases: OnceLock::new(), start };
+        let (served, cases, watchers) = (served.into(), OnceLock::new(), Watchers::default());
+        let shared = Shared { hub, arrivals, served, findings, cases, watchers, start };
         let shared = Arc::new(shared);
         let mut shards = make_shards(&shared, entrances).map_err(StartError::Shard)?;
         kept::restore(&shared, &mut shards, restored);

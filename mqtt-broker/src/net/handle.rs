@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use mqtt_codec::{Message, QoS, Seconds, TopicFilter};
+use mqtt_codec::{Message, QoS, Seconds, Text, Topic, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::authenticators::Authenticators;
 use super::shard_loop::Shared;
 use crate::auth::{Judge, Judged};
 use crate::config::Listener;
-use crate::core::{Counter, LocalId, LocalMessage, Mail};
+use crate::core::{Counter, Explanation, LocalId, LocalMessage, Mail};
 
 /// The shard that serves the embedding program.
 const LOCAL_SHARD: u16 = 0;
@@ -53,7 +53,7 @@ impl BrokerHandle {
         Self { shared, listeners, authenticators, judges, addresses, ends, next_id, turns: Vec::new() }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -113,6 +113,41 @@ impl BrokerHandle {
         // an error means that the broker has stopped, and nothing will come
         let _ = made.await;
         subscriber
+    }
+
+    /// What would become of a message for a client, and why: the subscriptions that match, the rule that denies it, what it has to
+    /// wait for, and how it is with the session. `None` if the client has no session, or the broker has stopped. The topic is as the
+    /// broker has it, with the mount point.
+    ///
+    /// ```
+    /// use mqtt_broker::Broker;
+    /// use mqtt_broker::core::Fate;
+    /// use mqtt_codec::{QoS, Topic};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = Broker::builder().start().await?;
+    /// if let Some(explanation) = broker.explain("sensor-7", &Topic::new("plant/1/alarm")?, QoS::AtLeastOnce).await {
+    ///     println!("{explanation}");
+    ///     assert_ne!(explanation.fate, Fate::NotSubscribed);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// It only asks: dropped while it waits, nothing has changed.
+    pub async fn explain(&self, client_id: &str, topic: &Topic, qos: QoS) -> Option<Explanation> {
+        let home = self.shared.hub.home(client_id);
+        let (answer, answered) = oneshot::channel();
+        let answer = Box::new(move |explanation| {
+            // nobody may wait any more
+            let _ = answer.send(explanation);
+        });
+        let client_id = Text::new(client_id).ok()?;
+        let mail = Mail::Explain { client_id, topic: topic.clone(), qos, answer };
+        self.shared.hub.post(home, &mut vec![mail]);
+        // an error means that the broker has stopped
+        answered.await.ok().flatten()
     }
 
     /// A counter over all shards since the start.
@@ -182,6 +217,7 @@ impl BrokerHandle {
             // an error means that the thread is gone, which is what is waited for
             let _ = end.await;
         }
+        self.shared.watchers.close();
         self.shared.hub.close_store();
     }
 
@@ -195,6 +231,7 @@ impl Drop for BrokerHandle {
         if !self.shared.hub.is_stopping() {
             self.shared.hub.stop();
         }
+        self.shared.watchers.close();
     }
 }
 

@@ -7,18 +7,22 @@ use mqtt_session::Time;
 use super::broker::StartError;
 use super::shard_loop::{ShardLoop, Shared};
 use crate::config::Config;
-use crate::core::Hub;
+use crate::core::{Hooks, Hub};
 use crate::store::Restored;
 
 /// The hub of a broker with the store that its configuration names, and what that gives back.
 #[cfg(feature = "disk")]
-pub(super) fn open(mut config: Config, seed: u64) -> Result<(Arc<Hub>, Restored), StartError> {
+pub(super) fn open(
+    mut config: Config,
+    seed: u64,
+    hooks: Option<Arc<dyn Hooks>>,
+) -> Result<(Arc<Hub>, Restored), StartError> {
     use std::time::{SystemTime, UNIX_EPOCH};
 
     use crate::store::{DiskSettings, DiskStore, WallTime};
 
     let Some(directory) = config.store.directory.clone() else {
-        return Ok((Arc::new(Hub::new(config, seed)), Restored::default()));
+        return Ok((Arc::new(Hub::new(config, seed).with_hooks(hooks)), Restored::default()));
     };
     config.session.store = true;
     let (store, restored, damage) = DiskStore::open(DiskSettings::new(directory, config.store.clone()))?;
@@ -35,15 +39,20 @@ pub(super) fn open(mut config: Config, seed: u64) -> Result<(Arc<Hub>, Restored)
     }
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let began = WallTime::default().after(began);
-    let hub = Arc::new(Hub::with_store(config, seed, Arc::new(store), began, &restored));
+    let hub = Hub::with_store(config, seed, Arc::new(store), began, &restored);
+    let hub = Arc::new(hub.with_hooks(hooks));
     hub.hear_store();
     Ok((hub, restored))
 }
 
 /// Without the feature `disk` nothing is kept.
 #[cfg(not(feature = "disk"))]
-pub(super) fn open(config: Config, seed: u64) -> Result<(Arc<Hub>, Restored), StartError> {
-    Ok((Arc::new(Hub::new(config, seed)), Restored::default()))
+pub(super) fn open(
+    config: Config,
+    seed: u64,
+    hooks: Option<Arc<dyn Hooks>>,
+) -> Result<(Arc<Hub>, Restored), StartError> {
+    Ok((Arc::new(Hub::new(config, seed).with_hooks(hooks)), Restored::default()))
 }
 
 /// Gives sessions and retained messages their places, before anybody is served.

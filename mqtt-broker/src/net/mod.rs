@@ -19,6 +19,7 @@ mod reload;
 mod seldom;
 mod shard_loop;
 mod stream;
+mod traces;
 #[cfg(feature = "websocket")]
 pub mod websocket;
 
@@ -26,3 +27,4 @@ pub use broker::{Broker, BrokerBuilder, StartError};
 pub use handle::{BrokerHandle, Busy, Subscriber};
 #[cfg(feature = "tls")]
 pub use listen::TlsError;
+pub use traces::Trace;

@@ -23,7 +23,7 @@ impl BrokerHandle {
     pub fn reload(&self, config: Config) -> Result<Vec<String>, StartError> {
         self.authenticators.check(&config)?;
         let mut judges = self.judges.lock().unwrap_or_else(PoisonError::into_inner);
-        let Shared { hub, served, .. } = self.shared();
+        let Shared { hub, served, .. } = &**self.shared();
         let (config, waiting) = hub.config().renewed(config);
         let rules = config.rules(CONFIGURATION)?;
         let next = self.authenticators.judges(&config, &judges)?;

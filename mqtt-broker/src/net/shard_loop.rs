@@ -16,6 +16,7 @@ use super::listen::{Entrance, Renewable};
 use super::reauthentication::Reauthentications;
 use super::seldom::SeldomEach;
 use super::stream::{Spare, Stream};
+use super::traces::Watchers;
 use crate::auth::Attempt;
 use crate::core::access::Action;
 use crate::core::{Admission, ConnectionId, Counter, Hub, Notice, ShardCore};
@@ -49,6 +50,8 @@ pub(super) struct Shared {
     pub(super) findings: Box<[Mutex<Vec<Finding>>]>,
     /// Where clients are judged that authenticate anew, once the lobby has somebody judged.
     pub(super) cases: OnceLock<WeakSender<Case>>,
+    /// Who wants to see packets of single clients.
+    pub(super) watchers: Watchers,
     pub(super) start: Instant,
 }
 
@@ -196,6 +199,7 @@ impl ShardLoop {
                 Notice::Disconnected { client_id, cause } => {
                     tracing::debug!(?client_id, "client disconnected: {cause}");
                 }
+                Notice::Packet(packet) => self.pass_on(&packet),
                 Notice::NotAuthorized { client_id, user_name, action, topic, rule } => {
                     let counter = match action {
                         Action::Publish | Action::Retain => Counter::PublishNotAuthorized,

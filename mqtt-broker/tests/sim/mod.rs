@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use mqtt_broker::config::{Config, Terms};
 use mqtt_broker::core::{
-    Admission, Closed, ConnectionId, Counter, Hub, Lobby, NewConnection, Output, Refusal, ShardCore, Slot,
-    Verdict,
+    Admission, Closed, ConnectionId, Counter, Hooks, Hub, Lobby, NewConnection, Notice, Output, Refusal,
+    ShardCore, Slot, Verdict,
 };
 use mqtt_broker::store::{MemoryStore, Store, WallTime};
 use mqtt_codec::{Connect, Decoder, Packet, Version};
@@ -32,6 +32,8 @@ pub(crate) struct Sim {
     connections: u64,
     /// Whether the store keeps what those publish that connect from now on.
     pub(crate) terms: Arc<Terms>,
+    /// Packets that were traced.
+    pub(crate) traced: Vec<String>,
     /// Where large payloads were found when they were written.
     pub(crate) large: Vec<*const u8>,
 }
@@ -99,6 +101,12 @@ impl Sim {
         Self::of(Hub::new(config, 7))
     }
 
+    /// A broker of one shard whose program has something to say.
+    pub(crate) fn hooked(hooks: Arc<dyn Hooks>) -> Self {
+        let config = Config { sys_interval: Duration::ZERO, ..Config::default() };
+        Self::of(Hub::new(config, 7).with_hooks(Some(hooks)))
+    }
+
     /// A broker that goes on with what a store has, at this time by the clock on the wall.
     pub(crate) fn restored(
         shards: u16,
@@ -136,7 +144,17 @@ impl Sim {
         }
         let cores = (0..shards).map(|shard| ShardCore::new(shard, Arc::clone(&hub))).collect();
         let (now, peers) = (Time::from_secs(1), HashMap::new());
-        Self { hub, now, cores, woken, peers, connections: 0, terms: Arc::default(), large: Vec::new() }
+        Self {
+            hub,
+            now,
+            cores,
+            woken,
+            peers,
+            connections: 0,
+            terms: Arc::default(),
+            traced: Vec::new(),
+            large: Vec::new(),
+        }
     }
 
     /// Connects and runs until CONNACK is there.
@@ -258,7 +276,11 @@ impl Sim {
             self.write(id);
         }
         self.settle(shard);
-        while self.cores[shard].poll_notice().is_some() {}
+        while let Some(notice) = self.cores[shard].poll_notice() {
+            if let Notice::Packet(packet) = notice {
+                self.traced.push(packet.to_string());
+            }
+        }
     }
 
     pub(crate) fn is_woken(&self, shard: usize) -> bool {

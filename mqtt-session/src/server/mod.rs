@@ -277,7 +277,7 @@ impl ServerSession {
         }
     }
 
-    /// The session may hold so many bytes from now on, whatever [`QueueLimits::bytes`] allows beyond them: for a driver
+    /// The session may hold so many bytes from now on, whatever [`QueueLimits::bytes`](crate::QueueLimits::bytes) allows beyond them: for a driver
     /// whose sessions hold too much together. What it holds stays; what comes is treated as its overflow says.
     /// `usize::MAX`, as a new session has it, is no ceiling.
     pub const fn set_ceiling(&mut self, bytes: usize) {

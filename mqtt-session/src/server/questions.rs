@@ -78,6 +78,11 @@ impl ServerSession {
         self.state.outgoing.in_flight()
     }
 
+    /// Whether the client has to acknowledge something before it is sent more of QoS 1 and 2; never without a connection.
+    pub fn is_window_full(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.window.is_full())
+    }
+
     /// Whether everything up to `seq` is stored, so that an answer that waits for it may leave.
     pub fn is_stored(&self, seq: Option<StoreSeq>) -> bool {
         self.state.effects.is_stored(seq)

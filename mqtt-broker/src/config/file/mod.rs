@@ -75,6 +75,7 @@ struct ConfigTable {
     tcp: TcpSettings,
     #[serde(with = "TlsTable")]
     tls: TlsSettings,
+    trace: Vec<String>,
     #[serde(with = "LimitsTable")]
     limits: Limits,
     #[serde(with = "LobbyTable")]

@@ -38,6 +38,7 @@ fn the_example_names_every_setting() {
             "\"fsync\"" => "\"os\"",
             "true" => "false",
             "\"\"" => "\"x\"",
+            "[]" => "['x']",
             _ if value.starts_with('[') => "[]",
             _ => "77",
         };
