@@ -339,14 +339,16 @@ fn deliver_to_session(
     message: &mut Outbound<'_>,
     matched: &mqtt_session::Matched<'_>,
 ) -> bool {
-    let delivered = client.within(work.share, |client| {
-        let output = client.link.as_deref_mut().map(|link| {
-            work.prepare(&mut link.output);
-            &mut link.output
-        });
-        client.session.deliver(now, message, matched, output)
+    let ceiling = (work.share != UNLIMITED).then(|| client.ceiling(work.share));
+    let output = client.link.as_deref_mut().map(|link| {
+        work.prepare(&mut link.output);
+        &mut link.output
     });
-    if work.share != UNLIMITED && delivered == Delivered::Dropped(DropReason::QueueFull) {
+    let delivered = match ceiling {
+        None => client.session.deliver(now, message, matched, output),
+        Some(ceiling) => client.session.deliver_within(ceiling, now, message, matched, output),
+    };
+    if ceiling.is_some() && delivered == Delivered::Dropped(DropReason::QueueFull) {
         counters.add(Counter::DroppedBudget, 1);
     }
     if client.link.is_some() {

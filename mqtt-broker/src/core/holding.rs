@@ -51,14 +51,8 @@ impl Client {
         }
     }
 
-    /// Does something with the session while it may hold no more than its share, or than it does.
-    pub(super) fn within<T>(&mut self, share: usize, deliver: impl FnOnce(&mut Self) -> T) -> T {
-        if share == UNLIMITED {
-            return deliver(self);
-        }
-        self.session.set_ceiling(self.session.held_bytes().max(share));
-        let result = deliver(self);
-        self.session.set_ceiling(UNLIMITED);
-        result
+    /// What the session may hold: its share, or what it has.
+    pub(super) fn ceiling(&self, share: usize) -> usize {
+        self.session.held_bytes().max(share)
     }
 }

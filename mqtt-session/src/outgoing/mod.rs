@@ -97,9 +97,9 @@ impl Outgoing {
         self.queue.limits()
     }
 
-    /// Bytes that the session may hold, whatever its limits allow beyond them.
-    pub(crate) const fn set_ceiling(&mut self, bytes: usize) {
-        self.queue.set_ceiling(bytes);
+    /// Sets the limit in bytes; what it was.
+    pub(crate) const fn replace_bytes(&mut self, bytes: usize) -> usize {
+        self.queue.replace_bytes(bytes)
     }
 
     /// Whether a message may overtake nothing by being sent now.

@@ -52,7 +52,6 @@ impl Queued {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     limits: QueueLimits,
-    ceiling: usize,
     waiting: Lazy<Waiting>,
 }
 
@@ -88,7 +87,7 @@ impl Waiting {
 
 impl Queue {
     pub(super) fn new(limits: QueueLimits) -> Self {
-        Self { limits, ceiling: usize::MAX, waiting: Lazy::default() }
+        Self { limits, waiting: Lazy::default() }
     }
 
     pub(super) const fn limits(&self) -> &QueueLimits {
@@ -100,8 +99,9 @@ impl Queue {
         self.index();
     }
 
-    pub(super) const fn set_ceiling(&mut self, bytes: usize) {
-        self.ceiling = bytes;
+    /// Sets the limit in bytes; what it was.
+    pub(super) const fn replace_bytes(&mut self, bytes: usize) -> usize {
+        core::mem::replace(&mut self.limits.bytes, bytes)
     }
 
     /// Keeps an index of topics where one is needed.
@@ -173,8 +173,7 @@ impl Queue {
 
     /// Whether the limit allows `bytes` beside those `held`.
     pub(super) const fn has_bytes(&self, held: usize, bytes: usize) -> bool {
-        let limit = if self.ceiling < self.limits.bytes { self.ceiling } else { self.limits.bytes };
-        held.saturating_add(bytes) <= limit
+        held.saturating_add(bytes) <= self.limits.bytes
     }
 
     fn drop_expired(&mut self, now: Time, report: &mut impl FnMut(&Queued, DropReason)) {

@@ -64,6 +64,26 @@ impl ServerSession {
         self.queue(now, message, matched, qos)
     }
 
+    /// The same for a session that may hold no more than `ceiling` bytes, whatever [`QueueLimits::bytes`] allows beyond them: for a
+    /// driver whose sessions hold too much together. What it holds stays; what comes is treated as its overflow says.
+    ///
+    /// [`QueueLimits::bytes`]: crate::QueueLimits::bytes
+    pub fn deliver_within<O: Transmit>(
+        &mut self,
+        ceiling: usize,
+        now: Time,
+        message: &mut Outbound<'_>,
+        matched: &Matched<'_>,
+        out: Option<&mut O>,
+    ) -> Delivered {
+        let outgoing = &mut self.state.outgoing;
+        let bytes = outgoing.limits().bytes;
+        outgoing.replace_bytes(bytes.min(ceiling));
+        let delivered = self.deliver(now, message, matched, out);
+        self.state.outgoing.replace_bytes(bytes);
+        delivered
+    }
+
     /// A message that was left in the store comes from there: it waits here from now on, behind those that do.
     ///
     /// The limits of the queue do not apply, because it was accepted before: who fetches messages fetches as many as

@@ -277,13 +277,6 @@ impl ServerSession {
         }
     }
 
-    /// The session may hold so many bytes from now on, whatever [`QueueLimits::bytes`](crate::QueueLimits::bytes) allows beyond them: for a driver
-    /// whose sessions hold too much together. What it holds stays; what comes is treated as its overflow says.
-    /// `usize::MAX`, as a new session has it, is no ceiling.
-    pub const fn set_ceiling(&mut self, bytes: usize) {
-        self.state.outgoing.set_ceiling(bytes);
-    }
-
     /// The driver has not read from the client for a reason of its own: that was no silence of the client's.
     pub fn handle_unheard(&mut self, now: Time) {
         if let Some(link) = &mut self.link {

@@ -361,10 +361,13 @@ fn below_a_ceiling_a_session_takes_what_it_can_and_keeps_what_it_has() {
     for (overflow, kept) in [(Overflow::DropNewest, "1"), (Overflow::DropOldest, "2")] {
         let mut pair = offline(QueueLimits { overflow, ..QueueLimits::default() });
         deliver_on(&mut pair, "t", "1", QoS::AtLeastOnce);
-        pair.server.set_ceiling(3);
-        deliver_on(&mut pair, "t", "2", QoS::AtLeastOnce);
+        let message = message_on("t", "2");
+        let mut scratch = Vec::new();
+        let mut outbound =
+            mqtt_session::Outbound::kept(&message, QoS::AtLeastOnce, false, None, &mut scratch);
+        let matched = mqtt_session::Matched { qos: QoS::AtLeastOnce, retain: false, subscription_ids: &[] };
+        pair.server.deliver_within::<Vec<u8>>(3, pair.now, &mut outbound, &matched, None);
         assert_eq!(pair.server.queued(), 1);
-        pair.server.set_ceiling(usize::MAX);
         deliver_on(&mut pair, "t", "3", QoS::AtLeastOnce);
         pair.reconnect();
         assert_eq!(payloads(&pair.at_client), [kept, "3"]);
